@@ -1,0 +1,18 @@
+//! The nouns and their state machines. Pure: no clock, no I/O, no adapter's type.
+
+pub mod actor;
+pub mod audit;
+pub mod bounds;
+pub mod conversation;
+pub mod directory;
+pub mod effect;
+pub mod escalation;
+pub mod event;
+pub mod facts;
+pub mod ids;
+pub mod outcome;
+pub mod record;
+pub mod ticket;
+pub mod time;
+pub mod verdict;
+pub mod world;

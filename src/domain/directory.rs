@@ -1,0 +1,87 @@
+//! The people, teams and channels that the configuration names.
+//!
+//! The policy may name only these. Beside an empty configuration stand the
+//! person `owner` and the team `support`, so that the sample policy loads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+/// A teammate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// As shown.
+    #[serde(default)]
+    pub name: String,
+    /// Where mail goes, if anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The roles held.
+    #[serde(default)]
+    pub roles: Vec<String>,
+}
+
+/// A team.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Team {
+    /// Who belongs to it, in the order of round robin.
+    #[serde(default)]
+    pub members: Vec<String>,
+    /// The channel where it is told things, with its `#`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+}
+
+/// Everybody and everything that can be named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directory {
+    /// People by id.
+    pub people: BTreeMap<String, Person>,
+    /// Teams by id.
+    pub teams: BTreeMap<String, Team>,
+    /// The names of channels, without `#`.
+    pub channels: BTreeSet<String>,
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        let owner = Person {
+            name: "Owner".to_owned(),
+            email: None,
+            roles: vec!["owner".to_owned()],
+        };
+        let support = Team {
+            members: vec!["owner".to_owned()],
+            channel: None,
+        };
+        Self {
+            people: BTreeMap::from([("owner".to_owned(), owner)]),
+            teams: BTreeMap::from([("support".to_owned(), support)]),
+            channels: BTreeSet::new(),
+        }
+    }
+}
+
+impl Directory {
+    /// Tells whether `recipient` (`#channel`, `@person`, `@team`) exists.
+    pub fn knows(&self, recipient: &str) -> bool {
+        match recipient.split_at_checked(1) {
+            Some(("#", channel)) => self.channels.contains(channel),
+            Some(("@", name)) => self.people.contains_key(name) || self.teams.contains_key(name),
+            _ => false,
+        }
+    }
+
+    /// Gives the people whom `recipient` reaches in the app; a channel stays as it is.
+    pub fn reach(&self, recipient: &str) -> Vec<String> {
+        match recipient.strip_prefix('@') {
+            Some(name) => match self.teams.get(name) {
+                Some(team) => team.members.clone(),
+                None => vec![name.to_owned()],
+            },
+            None => vec![recipient.to_owned()],
+        }
+    }
+}

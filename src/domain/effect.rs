@@ -1,0 +1,160 @@
+//! Effects: what a rule asks for when it fires.
+//!
+//! Made by the policy from what a rule states or its closure returns, with every
+//! name checked; carried out by `crate::decide::effects`.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::ticket::{Priority, TicketStatus};
+
+/// One thing that a rule asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+pub enum Effect {
+    /// Raise an escalation.
+    Escalate(Escalate),
+    /// Open a ticket from the conversation.
+    CreateTicket(TicketDraft),
+    /// Change the ticket at hand, or the conversation's newest open one.
+    UpdateTicket(TicketPatch),
+    /// Tell teammates.
+    Notify {
+        /// `#channel`, `@person` or `@team`.
+        to: Vec<String>,
+        /// The notice.
+        text: String,
+    },
+    /// Say something to the customer.
+    SendMessage {
+        /// What to say.
+        text: String,
+    },
+    /// Tag the conversation.
+    Tag {
+        /// The tag.
+        tag: String,
+    },
+    /// Ask the platform to resolve the conversation.
+    Resolve,
+}
+
+impl Effect {
+    /// Gives the name under which rules ask for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Escalate(_) => "escalate",
+            Self::CreateTicket(_) => "create_ticket",
+            Self::UpdateTicket(_) => "update_ticket",
+            Self::Notify { .. } => "notify",
+            Self::SendMessage { .. } => "send_message",
+            Self::Tag { .. } => "tag",
+            Self::Resolve => "resolve",
+        }
+    }
+}
+
+/// Whether an escalation comes with a ticket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketChoice {
+    /// Without.
+    #[default]
+    None,
+    /// With the conversation's open ticket, or a new one when there is none.
+    Join,
+    /// Always with a new one.
+    New,
+}
+
+/// The wish to escalate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Escalate {
+    /// Why, in words; a rule's name when it says nothing else.
+    pub reason: String,
+    /// How urgent.
+    pub priority: Priority,
+    /// For which team.
+    pub team: Option<String>,
+    /// For which person.
+    pub assignee: Option<String>,
+    /// What it is about.
+    pub category: Option<String>,
+    /// With a ticket or without.
+    pub ticket: TicketChoice,
+    /// Whom to tell: `#channel`, `@person`, `@team`.
+    pub notify: Vec<String>,
+    /// Tags for the conversation and the ticket.
+    pub tags: BTreeSet<String>,
+    /// What to say to the customer.
+    pub message: Option<String>,
+}
+
+/// The wish for a ticket.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TicketDraft {
+    /// One line; empty: made from the conversation.
+    pub subject: String,
+    /// More.
+    pub description: Option<String>,
+    /// How urgent.
+    pub priority: Priority,
+    /// What it is about.
+    pub category: Option<String>,
+    /// For which team; `None`: routing decides.
+    pub team: Option<String>,
+    /// For which person; `None`: routing decides.
+    pub assignee: Option<String>,
+    /// Tags.
+    pub tags: BTreeSet<String>,
+}
+
+/// A wish to change a ticket; what is `None` or empty stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TicketPatch {
+    /// Which; `None`: the ticket at hand.
+    pub ticket_id: Option<String>,
+    /// The new status.
+    pub status: Option<TicketStatus>,
+    /// The new priority.
+    pub priority: Option<Priority>,
+    /// The new category.
+    pub category: Option<String>,
+    /// The new assignee.
+    pub assignee: Option<String>,
+    /// The new team.
+    pub team: Option<String>,
+    /// The new subject line.
+    pub subject: Option<String>,
+    /// Tags to add.
+    pub tags_added: BTreeSet<String>,
+    /// Tags to take off.
+    pub tags_removed: BTreeSet<String>,
+}
+
+/// How a routed ticket finds its person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Assign {
+    /// The members in turn.
+    RoundRobin,
+    /// The member with the fewest open tickets; among equals the first listed.
+    LeastOpen,
+    /// This person.
+    Person(String),
+}
+
+/// Where a ticket goes: the answer of the first `route` rule that matched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Route {
+    /// The rule.
+    pub rule: Arc<str>,
+    /// The team.
+    pub team: String,
+    /// The way to a person, if the rule wants one.
+    pub assign: Option<Assign>,
+}

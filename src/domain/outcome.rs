@@ -1,0 +1,99 @@
+//! An outcome: all that a decision wants. It is data; `crate::daemon` commits it.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::{
+    actor::Actor,
+    audit::{AuditCheck, AuditOutcome},
+    conversation::Conversation,
+    escalation::Escalation,
+    event::{Event, Reason, Rejection},
+    facts::StateFacts,
+    ids::SubjectId,
+    ticket::Ticket,
+};
+
+/// What follows from one input.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// What changes in the world, in order.
+    pub changes: Vec<Change>,
+    /// What is published, in order.
+    pub results: Vec<ResultEvent>,
+    /// What is asked of the house itself: decided right after, in the same transaction.
+    pub follow: Vec<Event>,
+    /// The audit entry; `None` when nothing was checked, done or denied.
+    pub audit: Option<AuditDraft>,
+    /// The state that the rules saw, for the journal; `None` when no rule was asked.
+    pub facts: Option<StateFacts>,
+    /// Why the input was refused, if it was.
+    pub refusal: Option<Rejection>,
+}
+
+/// One change of the world.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// The subject's conversation is now this.
+    Conversation(Arc<Conversation>),
+    /// The subject's conversation has one more message (its body is in the journal row of the input).
+    Message(Value),
+    /// A ticket is made or changed.
+    Ticket(Arc<Ticket>),
+    /// An escalation is raised or changed.
+    Escalation(Arc<Escalation>),
+    /// A team's round robin has moved on by one.
+    TeamTurn(String),
+    /// The lowest free ticket number is used.
+    NumberTaken,
+    /// An input is put aside.
+    Park(Parked),
+    /// A parked input was replayed and is done with.
+    Unpark(String),
+}
+
+/// An input that could not be understood, kept with its reason until a person deals with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parked {
+    /// `prk_…`.
+    pub parked_id: String,
+    /// The class of the fault.
+    pub reason: Reason,
+    /// What exactly is wrong.
+    pub detail: String,
+    /// The event's id, where it could be read.
+    pub event_id: Option<String>,
+    /// Where it came in: `queue:provost.inbox`, `http`, `intake:chatwoot`.
+    pub entry: String,
+    /// Content type and headers as JSON, so that it can be read again at a replay.
+    pub transport: String,
+    /// The message as it came.
+    pub content: Arc<[u8]>,
+}
+
+/// Something to publish.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResultEvent {
+    /// The outbound type.
+    pub kind: &'static str,
+    /// The conversation's id, or the id of the thing itself.
+    pub subject: SubjectId,
+    /// Its content.
+    pub data: Map<String, Value>,
+}
+
+/// An audit entry before time, policy and place are filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuditDraft {
+    /// Who asked.
+    pub actor: Actor,
+    /// How it ended.
+    pub outcome: AuditOutcome,
+    /// The rules that fired.
+    pub rules: Vec<String>,
+    /// What was looked at.
+    pub checks: Vec<AuditCheck>,
+    /// What was done: `{"effect": …, ids …}`.
+    pub effects: Vec<Value>,
+}

@@ -1,0 +1,125 @@
+//! Records: what a batch writes, in the shape of its rows.
+//!
+//! Built by `crate::daemon::batch`, written by `crate::store` in one
+//! transaction, read back by the relay and by `crate::http`.
+
+use std::sync::Arc;
+
+use super::{
+    audit::AuditEntry,
+    escalation::Escalation,
+    ids::{EventKey, SubjectId},
+    outcome::Parked,
+    ticket::Ticket,
+    time::Timestamp,
+    world::Subject,
+};
+
+/// One finished input: inbox, outbox and recording in one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JournalRow {
+    /// Its place in the one history, from 1, rising in commit order.
+    pub position: i64,
+    /// The deduplication key.
+    pub key: EventKey,
+    /// Its subject.
+    pub subject: SubjectId,
+    /// The subject's version after it.
+    pub version: i64,
+    /// The event's type.
+    pub kind: String,
+    /// When it happened.
+    pub time: Timestamp,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// The event as structured JSON.
+    pub body: Arc<str>,
+    /// The digest of its content.
+    pub digest: [u8; 16],
+    /// The state that the rules saw, as JSON; empty when none was asked.
+    pub facts: String,
+    /// The version of the policy that decided.
+    pub policy: Arc<str>,
+    /// The results: a JSON array of final events; empty when there are none.
+    pub results: String,
+    /// Where results go besides the exchange.
+    pub reply_to: Option<String>,
+    /// Copied onto the results.
+    pub correlation_id: Option<String>,
+    /// The daemon whose relay publishes the results.
+    pub daemon: i64,
+}
+
+/// An audit entry with the columns by which it is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRow {
+    /// The entry.
+    pub entry: AuditEntry,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// The conversation, or the thing itself.
+    pub subject: SubjectId,
+    /// `kind:id` of who asked.
+    pub actor: String,
+    /// The event's type.
+    pub action: String,
+    /// `done`, `denied`, `failed`.
+    pub outcome: &'static str,
+    /// The first rule that fired; empty when none.
+    pub rule: String,
+}
+
+/// The end of the one history; read under its lock, moved by the same transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// The newest journal position.
+    pub position: i64,
+    /// The newest audit sequence.
+    pub audit_sequence: i64,
+    /// Its hash.
+    pub audit_hash: [u8; 32],
+}
+
+/// Everything that one batch writes.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// Finished inputs, by rising position.
+    pub journal: Vec<JournalRow>,
+    /// Subjects as they are now, sorted by id.
+    pub subjects: Vec<Subject>,
+    /// Tickets as they are now, sorted by id.
+    pub tickets: Vec<Arc<Ticket>>,
+    /// Escalations as they are now, sorted by id.
+    pub escalations: Vec<Arc<Escalation>>,
+    /// The turns of teams, sorted by name.
+    pub teams: Vec<(String, i64)>,
+    /// Audit entries, by rising sequence.
+    pub audit: Vec<AuditRow>,
+    /// Inputs put aside, with the time of it.
+    pub parked: Vec<(Parked, Timestamp)>,
+    /// Parked inputs that are done with.
+    pub unparked: Vec<String>,
+    /// Keys whose attempts are over.
+    pub attempts_over: Vec<EventKey>,
+    /// The tail after this batch.
+    pub tail: Tail,
+    /// The daemon, and the position up to which all of its results are published.
+    pub watermark: (i64, i64),
+}
+
+/// A journal row's answer to a duplicate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The key.
+    pub key: EventKey,
+    /// Its position.
+    pub position: i64,
+    /// The digest of the content that was decided.
+    pub digest: [u8; 16],
+    /// The results, final.
+    pub results: String,
+    /// Where they went besides the exchange.
+    pub reply_to: Option<String>,
+    /// Copied onto the results.
+    pub correlation_id: Option<String>,
+}
