@@ -1,0 +1,96 @@
+//! `[channels.NAME]`, `[outbound]` and `[audit]`: sections of later releases.
+//!
+//! They are read and checked, so that a configuration written for the whole
+//! product is accepted; rules may name the channels already.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use super::section::Section;
+
+/// The kinds of team channel.
+const KINDS: [&str; 7] = [
+    "slack",
+    "teams",
+    "mattermost",
+    "discord",
+    "webhook",
+    "email",
+    "amqp",
+];
+
+/// `[channels.NAME]`; delivered to from a later release, named by rules now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Channel {
+    /// What stands behind it, such as `slack`.
+    pub kind: String,
+}
+
+/// `[outbound]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outbound {
+    /// Networks that outgoing requests may reach although they are private, as `ADDRESS/BITS`.
+    pub allow_addresses: Vec<String>,
+}
+
+/// `[audit]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// The file of the signing key.
+    pub key: Option<PathBuf>,
+}
+
+impl Channel {
+    /// Reads every `[channels.NAME]`; the keys of each kind are not looked at yet.
+    pub(super) fn read_all(sections: Vec<(String, Section<'_>)>) -> BTreeMap<String, Self> {
+        sections
+            .into_iter()
+            .map(|(name, mut section)| {
+                if !section.has("kind") {
+                    section.missing("kind");
+                }
+                let kind = section.choice("kind", String::new(), &KINDS);
+                (name, Self { kind })
+            })
+            .collect()
+    }
+}
+
+impl Outbound {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let mut allow_addresses = Vec::new();
+        for found in section.texts("allow_addresses") {
+            if is_network(&found.value) {
+                allow_addresses.push(found.value);
+            } else {
+                let said = format!(
+                    "is `{}`, which is no network such as `10.0.0.0/8`",
+                    found.value
+                );
+                section.bad(&found.place, &said, None);
+            }
+        }
+        section.end();
+        Self { allow_addresses }
+    }
+}
+
+impl Audit {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let key = section.text("key").map(|found| PathBuf::from(found.value));
+        section.end();
+        Self { key }
+    }
+}
+
+/// Tells whether `text` is an address, or an address and a number of bits.
+fn is_network(text: &str) -> bool {
+    let (address, bits) = match text.split_once('/') {
+        Some((address, bits)) => (address, Some(bits)),
+        None => (text, None),
+    };
+    let Ok(address) = address.parse::<std::net::IpAddr>() else {
+        return false;
+    };
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    bits.is_none_or(|bits| bits.parse::<u8>().is_ok_and(|bits| bits <= most))
+}
