@@ -1,0 +1,222 @@
+//! The policy: the rules that the operations team writes, loaded and asked.
+//!
+//! `rules/**/*.rhai` is run once, at load, and leaves data and closures behind,
+//! indexed by event type. Asking is pure: facts in, verdict out. Rhai's types
+//! stay inside. `crate::decide` asks, `crate::daemon` loads and swaps.
+
+mod builtin_mappings;
+mod check;
+mod condition;
+mod cron;
+mod effects;
+mod escalation;
+mod event_types;
+mod facts;
+mod fault;
+pub mod host;
+mod judge;
+mod kinds;
+mod load;
+mod mapping;
+mod names;
+mod on;
+pub mod reference;
+mod register;
+mod route;
+mod rule;
+mod sandbox;
+mod schedule;
+mod shape;
+mod sources;
+mod spec;
+mod spots;
+#[cfg(test)]
+mod testing;
+mod value;
+mod words;
+
+use std::sync::Arc;
+
+use rhai::OptimizationLevel;
+use serde::Serialize;
+
+use crate::domain::{
+    directory::Directory,
+    effect::{Effect, Route},
+    facts::Facts,
+    verdict::{RuleFailure, Verdict},
+};
+
+use self::judge::Judge;
+
+pub use self::{
+    builtin_mappings::BUILTIN,
+    cron::Schedule,
+    fault::{CODES, Fault, Severity},
+    mapping::{ForeignMessage, Mapping},
+    sources::Sources,
+};
+
+/// A loaded policy.
+pub struct Policy {
+    version: Arc<str>,
+    warnings: Vec<Fault>,
+    rules: Vec<RuleSummary>,
+    schedules: Vec<Schedule>,
+    judge: Judge,
+}
+
+/// A rule, as `provost rules list` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RuleSummary {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its kind, such as `escalation`.
+    pub kind: &'static str,
+    /// The event types that it is asked about; empty for routes and schedules.
+    pub on: Vec<String>,
+    /// The file, relative to the policy folder.
+    pub file: Arc<str>,
+    /// The line of its registration.
+    pub line: usize,
+    /// Its conditions and what it does, each as `key: value`.
+    pub keys: Vec<String>,
+}
+
+/// What every rule made of one set of facts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The policy's version.
+    pub version: Arc<str>,
+    /// Every rule considered, in the order of the policy.
+    pub rules: Vec<Considered>,
+}
+
+/// What one rule made of the facts.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Considered {
+    /// Its name.
+    pub rule: Arc<str>,
+    /// Its kind.
+    pub kind: &'static str,
+    /// The file, relative to the policy folder.
+    pub file: Arc<str>,
+    /// The line of its registration.
+    pub line: usize,
+    /// How it ended.
+    #[serde(flatten)]
+    pub finding: Finding,
+}
+
+/// How a rule's consideration ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Finding {
+    /// A condition did not hold.
+    Unmet {
+        /// The condition: its key, such as `channels`.
+        condition: &'static str,
+        /// What it asks for.
+        wanted: String,
+        /// What it met.
+        met: String,
+    },
+    /// It fired.
+    Fired {
+        /// What it asks for.
+        effects: Vec<Effect>,
+    },
+    /// It is the route that counts.
+    Routed {
+        /// Where to.
+        route: Route,
+    },
+    /// A route that would match, after the first that did.
+    Overtaken {
+        /// The route that counted.
+        by: Arc<str>,
+    },
+    /// It failed.
+    Failed {
+        /// How.
+        failure: RuleFailure,
+    },
+}
+
+impl Policy {
+    /// Compiles and runs every file and collects the rules.
+    ///
+    /// *Errors*: all faults at once, by file, line and column.
+    pub fn load(sources: &Sources, directory: &Directory) -> Result<Self, Vec<Fault>> {
+        Self::load_at(sources, directory, OptimizationLevel::None)
+    }
+
+    fn load_at(
+        sources: &Sources,
+        directory: &Directory,
+        level: OptimizationLevel,
+    ) -> Result<Self, Vec<Fault>> {
+        let loaded = load::load(sources, directory, level)?;
+        let judge = Judge::new(loaded.engine, loaded.rules)
+            .map_err(|error| vec![Fault::error(fault::VALUE, "", rhai::Position::NONE, error)])?;
+        Ok(Self {
+            version: sources.version().into(),
+            warnings: loaded.warnings,
+            rules: loaded.summaries,
+            schedules: loaded.schedules,
+            judge,
+        })
+    }
+
+    /// Gives the version: the hash of the sources.
+    pub fn version(&self) -> &Arc<str> {
+        &self.version
+    }
+
+    /// Gives what is worth mending though the policy loaded.
+    pub fn warnings(&self) -> &[Fault] {
+        &self.warnings
+    }
+
+    /// Gives every rule, in order.
+    pub fn rules(&self) -> &[RuleSummary] {
+        &self.rules
+    }
+
+    /// Gives when the `schedule` rules are due.
+    pub fn schedules(&self) -> &[Schedule] {
+        &self.schedules
+    }
+
+    /// Asks the `escalation` and `on` rules about an event.
+    pub fn judge(&self, facts: &Facts) -> Verdict {
+        self.judge.judge(facts)
+    }
+
+    /// Asks a `schedule` rule what it wants now that it is due; a rule that is gone wants nothing.
+    pub fn judge_schedule(&self, rule: &str, facts: &Facts) -> Verdict {
+        self.judge.judge_schedule(rule, facts)
+    }
+
+    /// Asks the `route` rules where the draft in the facts goes; the first that matches counts.
+    pub fn route(&self, facts: &Facts) -> (Option<Route>, Vec<RuleFailure>) {
+        self.judge.route(facts)
+    }
+
+    /// Tells for every rule what it makes of the facts; `route` rules only where there is a draft.
+    pub fn explain(&self, facts: &Facts) -> Explanation {
+        Explanation {
+            version: Arc::clone(&self.version),
+            rules: self.judge.explain(facts),
+        }
+    }
+}
+
+impl std::fmt::Debug for Policy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Policy")
+            .field("version", &self.version)
+            .field("rules", &self.rules.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,60 @@
+//! The event types that rules can be asked about.
+//!
+//! Those of the contract that this version decides, and those that it will.
+
+use super::{
+    fault::{self, nearest},
+    spec::Wrong,
+};
+
+/// The inbound types of this version, by name.
+pub(super) const KNOWN: &[&str] = &[
+    "call.answered",
+    "call.ended",
+    "call.ringing",
+    "conversation.ended",
+    "conversation.message",
+    "conversation.resolved",
+    "conversation.started",
+    "conversation.updated",
+    "escalation.acknowledged",
+    "escalation.requested",
+    "escalation.settled",
+    "ticket.requested",
+    "ticket.updated",
+];
+
+/// The inbound types of later versions, by name.
+pub(super) const LATER: &[&str] = &[
+    "action.cancelled",
+    "action.confirmed",
+    "action.declined",
+    "action.requested",
+    "action.reversal_requested",
+    "approval.decided",
+    "procedure.cancelled",
+    "procedure.requested",
+    "ticket.closed_as",
+    "ticket.commented",
+];
+
+/// Checks an event type.
+pub(super) fn check(name: &str) -> Result<(), Wrong> {
+    if KNOWN.contains(&name) {
+        return Ok(());
+    }
+    if LATER.contains(&name) {
+        return Err(Wrong {
+            code: fault::LATER,
+            message: format!("the event type `{name}` is not yet known to this version"),
+            hint: None,
+            element: None,
+        });
+    }
+    Err(Wrong {
+        code: fault::EVENT,
+        message: format!("there is no event type `{name}`"),
+        hint: nearest(name, KNOWN.iter().chain(LATER).copied()),
+        element: None,
+    })
+}

@@ -1,0 +1,116 @@
+//! A rule as it is loaded: its conditions, what it does, and where it stands.
+//!
+//! Made by the rule kinds from a checked registration, asked by `super::judge`.
+
+use std::{fmt, sync::Arc};
+
+use chrono_tz::Tz;
+use rhai::{Dynamic, FnPtr, GlobalRuntimeState, Map, Position};
+
+use super::{RuleSummary, condition::Conditions};
+use crate::domain::effect::{Assign, Effect};
+
+/// A loaded rule.
+pub(super) struct Rule {
+    /// Its name.
+    pub(super) name: Arc<str>,
+    /// Its kind.
+    pub(super) kind: &'static str,
+    /// The event types that it is asked about.
+    pub(super) on: Vec<String>,
+    /// Its conditions.
+    pub(super) conditions: Conditions,
+    /// What it does.
+    pub(super) action: Action,
+    /// Where it stands.
+    pub(super) home: Home,
+}
+
+/// What a rule does.
+pub(super) enum Action {
+    /// Asks for these effects.
+    Effects(Vec<Effect>),
+    /// Asks a closure.
+    Then(FnPtr),
+    /// Sends a ticket to a team.
+    Route {
+        /// The team.
+        team: String,
+        /// The way to a person.
+        assign: Option<Assign>,
+    },
+    /// Asks a closure when it is due.
+    Timer {
+        /// The cron expression.
+        cron: String,
+        /// Its timezone.
+        timezone: Tz,
+        /// The closure.
+        then: FnPtr,
+    },
+}
+
+/// Where a rule stands, and what its closures need to be called.
+pub(super) struct Home {
+    /// The file, relative to the policy folder.
+    pub(super) file: Arc<str>,
+    /// The place of the registration.
+    pub(super) at: Position,
+    /// The file's functions, imports and constants, as they were at the registration.
+    pub(super) global: GlobalRuntimeState,
+}
+
+/// A registration whose map is checked.
+pub(super) struct Checked<'a> {
+    /// The rule's name.
+    pub(super) name: &'a Arc<str>,
+    /// The event types given before the name, where the kind has them there.
+    pub(super) on: Vec<String>,
+    /// The map.
+    pub(super) map: &'a Map,
+}
+
+/// What a rule kind makes of a registration.
+pub(super) struct Made {
+    /// The event types that it is asked about.
+    pub(super) on: Vec<String>,
+    /// Its conditions.
+    pub(super) conditions: Conditions,
+    /// What it does.
+    pub(super) action: Action,
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rule")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Rule {
+    /// Gives the summary for lists; `map` is that of its registration.
+    pub(super) fn summary(&self, map: &Map) -> RuleSummary {
+        RuleSummary {
+            name: Arc::clone(&self.name),
+            kind: self.kind,
+            on: self.on.clone(),
+            file: Arc::clone(&self.home.file),
+            line: self.home.at.line().unwrap_or(0),
+            keys: map
+                .iter()
+                .map(|(key, value)| format!("{key}: {}", shown(value)))
+                .collect(),
+        }
+    }
+}
+
+fn shown(value: &Dynamic) -> String {
+    if value.is_fnptr() {
+        return "|…| …".to_owned();
+    }
+    match super::value::to_json(value, &mut 4_096) {
+        Ok(json) => json.to_string(),
+        Err(_) => "…".to_owned(),
+    }
+}
