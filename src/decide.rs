@@ -1,0 +1,256 @@
+//! The verb: what follows from an input. Pure – no clock, no I/O, no randomness.
+//!
+//! `decide(policy, settings, world, input, now)` answers an [`Outcome`], or
+//! [`Decision::Needs`] when the world that was loaded is too small; the caller
+//! loads those and asks again, which costs nothing but time. The daemon commits
+//! outcomes; the workbench only looks at them: the same function both times, so
+//! what `rules test` and `rules explain` say is what happens.
+//!
+//! One file an input type; [`TYPES`] is the one list of them. What several types
+//! share lives in [`case`] (the working copy), [`effects`], [`escalate`] and
+//! [`ticket`]. Rejected alternative: an enum of all payloads matched here – every
+//! new type would have touched the enum, the parser and the match.
+
+mod call;
+mod case;
+mod conversation_ended;
+mod conversation_message;
+mod conversation_started;
+mod conversation_updated;
+mod effects;
+mod escalate;
+mod escalation_moved;
+mod escalation_requested;
+mod payload;
+mod policy_changed;
+mod put_aside;
+mod schedule_due;
+mod ticket;
+mod ticket_requested;
+mod ticket_updated;
+
+use std::{fmt, sync::Arc};
+
+use serde_json::{Map, Value};
+
+pub use self::{
+    case::{Case, Stop},
+    policy_changed::{PolicyLoaded, PolicyRejected},
+    put_aside::{PutAside, Refuse, Replayed},
+    schedule_due::due_event,
+};
+use crate::{
+    domain::{
+        actor::Actor,
+        directory::Directory,
+        event::{Event, Reason, Rejection},
+        ids::EventKey,
+        outcome::Outcome,
+        time::Timestamp,
+        world::{Need, World},
+    },
+    policy::Policy,
+};
+
+/// How deep a decision may ask something of the house that asks again.
+pub const MAX_DEPTH: usize = 16;
+
+/// A typed input that knows what follows from it.
+pub trait Decide: fmt::Debug + Send + Sync {
+    /// Adds to the case what follows.
+    ///
+    /// *Errors*: [`Stop::Needs`] when the world is too small, [`Stop::Refused`]
+    /// when the input names what does not exist or asks for an illegal move.
+    fn decide(&self, case: &mut Case<'_>) -> Result<(), Stop>;
+}
+
+/// Reads an event's data by its type.
+pub type ReadData = fn(&Map<String, Value>) -> Result<Arc<dyn Decide>, Rejection>;
+
+/// An inbound event type: its name, and how its data is read.
+pub struct InboundType {
+    /// The wire name.
+    pub name: &'static str,
+    /// Reads and checks the data.
+    pub read: ReadData,
+}
+
+/// The inbound types that this version decides, by name.
+pub const TYPES: &[InboundType] = &[
+    call::ANSWERED,
+    call::ENDED,
+    call::RINGING,
+    conversation_ended::ENDED,
+    conversation_message::MESSAGE,
+    conversation_ended::RESOLVED,
+    conversation_started::STARTED,
+    conversation_updated::UPDATED,
+    escalation_moved::ACKNOWLEDGED,
+    escalation_requested::REQUESTED,
+    escalation_moved::SETTLED,
+    schedule_due::DUE,
+    ticket_requested::REQUESTED,
+    ticket_updated::UPDATED,
+];
+
+/// Inbound types of the contract that a later version decides; until then they are parked.
+pub const PLANNED_TYPES: &[&str] = &[
+    "action.cancelled",
+    "action.confirmed",
+    "action.declined",
+    "action.requested",
+    "action.reversal_requested",
+    "approval.decided",
+    "procedure.cancelled",
+    "procedure.requested",
+    "ticket.closed_as",
+    "ticket.commented",
+];
+
+/// Where an input came in, and whether it may name its actor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// `queue:provost.inbox`, `http:dana`, `intake:chatwoot`, `provost`.
+    pub name: Arc<str>,
+    /// Who acts where the event may not say so itself.
+    pub actor: Actor,
+    /// Whether an `actor` in the data is believed.
+    pub is_trusted: bool,
+}
+
+impl Entry {
+    /// The house itself: rules, timers, reloads.
+    pub fn house() -> Self {
+        Self {
+            name: Arc::from("provost"),
+            actor: Actor::system("provost"),
+            is_trusted: true,
+        }
+    }
+}
+
+/// What the configuration says about deciding.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `source` of what is published.
+    pub source: String,
+    /// The template of a ticket's link.
+    pub conversation_url: String,
+    /// People, teams and channels.
+    pub directory: Directory,
+}
+
+/// An event ready to be decided.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// The deduplication key.
+    pub key: EventKey,
+    /// The event.
+    pub event: Arc<Event>,
+    /// The digest of its content.
+    pub digest: [u8; 16],
+    /// Its typed content.
+    pub verb: Arc<dyn Decide>,
+    /// Where it came in.
+    pub entry: Arc<Entry>,
+    /// Results go to this queue too.
+    pub reply_to: Option<String>,
+    /// Copied onto the results.
+    pub correlation_id: Option<String>,
+    /// The id of the event that everything here goes back to.
+    pub root_id: Arc<str>,
+}
+
+impl Input {
+    /// Reads an event's data by its type and makes it ready.
+    ///
+    /// *Errors*: `unknown_type`, `invalid_data`.
+    pub fn read(mut event: Event, entry: &Arc<Entry>) -> Result<Self, Rejection> {
+        let named = |rejection: Rejection, event: &Event| Rejection {
+            event_id: Some(event.id.clone()),
+            ..rejection
+        };
+        let Some(kind) = TYPES.iter().find(|known| known.name == event.kind) else {
+            return Err(named(unknown_type(&event.kind), &event));
+        };
+        let digest = event.digest();
+        if !entry.is_trusted && event.data.contains_key("actor") {
+            let actor = serde_json::to_value(&entry.actor).unwrap_or_default();
+            event.data.insert("actor".to_owned(), actor);
+        }
+        let verb = (kind.read)(&event.data).map_err(|rejection| named(rejection, &event))?;
+        Ok(Self::of(event, digest, verb, entry))
+    }
+
+    /// Makes an input whose content was not read from data, such as a message to put aside.
+    pub fn of(event: Event, digest: [u8; 16], verb: Arc<dyn Decide>, entry: &Arc<Entry>) -> Self {
+        Self {
+            key: event.key(),
+            digest,
+            verb,
+            entry: Arc::clone(entry),
+            reply_to: None,
+            correlation_id: None,
+            root_id: Arc::from(event.id.as_str()),
+            event: Arc::new(event),
+        }
+    }
+
+    /// Makes the input for something that this one asked of the house.
+    ///
+    /// *Errors*: when the house asked for what it cannot read, which is a defect.
+    pub fn follow(&self, event: Event) -> Result<Self, Rejection> {
+        let mut child = Self::read(event, &Arc::new(Entry::house()))?;
+        child.root_id = Arc::clone(&self.root_id);
+        Ok(child)
+    }
+}
+
+fn unknown_type(kind: &str) -> Rejection {
+    if PLANNED_TYPES.contains(&kind) {
+        let detail = format!("`{kind}` is not decided by this version; replay it after an upgrade");
+        return Rejection::new(Reason::UnknownType, "type", detail);
+    }
+    let nearest = TYPES
+        .iter()
+        .map(|known| (strsim::osa_distance(known.name, kind), known.name))
+        .min()
+        .filter(|(distance, _)| *distance <= 4);
+    let hint = nearest
+        .map(|(_, name)| format!("; did you mean `{name}`?"))
+        .unwrap_or_default();
+    Rejection::new(
+        Reason::UnknownType,
+        "type",
+        format!("the type `{kind}` is not known{hint}"),
+    )
+}
+
+/// The answer of [`decide`].
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives for one step, on the stack"
+)]
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// What follows.
+    Outcome(Outcome),
+    /// What must be loaded first.
+    Needs(Vec<Need>),
+}
+
+/// Decides one input.
+pub fn decide(
+    policy: &Policy,
+    settings: &Settings,
+    world: &World,
+    input: &Input,
+    now: Timestamp,
+) -> Decision {
+    let mut case = Case::open(policy, settings, world, input, now);
+    match input.verb.decide(&mut case) {
+        Ok(()) => Decision::Outcome(case.close()),
+        Err(Stop::Needs(needs)) => Decision::Needs(needs),
+        Err(Stop::Refused(rejection)) => Decision::Outcome(case.refuse(&rejection)),
+    }
+}

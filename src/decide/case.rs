@@ -1,0 +1,333 @@
+//! A case: the working copy on which one decision is made.
+//!
+//! Holds what the decision has changed so far, so that its later steps see its
+//! earlier ones, and gathers the outcome. Every input type works through it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::{Map, Value, json};
+
+use super::{Input, Settings};
+use crate::{
+    domain::{
+        actor::Actor,
+        audit::{AuditCheck, AuditOutcome},
+        conversation::{Conversation, ConversationStatus},
+        event::{Event, Reason, Rejection, Trace},
+        facts::{Facts, StateFacts},
+        outcome::{AuditDraft, Change, Outcome, ResultEvent},
+        ticket::Ticket,
+        time::{Span, Timestamp},
+        verdict::RuleFailure,
+        world::{Need, World},
+    },
+    policy::Policy,
+};
+
+/// An event's time counts at most this much later than its intake.
+const MAX_AHEAD: Span = Span::from_secs(5);
+
+/// Why a decision did not come to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The world is too small.
+    Needs(Vec<Need>),
+    /// The input is understood and refused.
+    Refused(Rejection),
+}
+
+impl Stop {
+    /// Refuses the input for `reason`, at `field`.
+    pub(super) fn refuse(reason: Reason, field: &str, detail: String) -> Self {
+        Self::Refused(Rejection::new(reason, field, detail))
+    }
+}
+
+impl From<Need> for Stop {
+    fn from(need: Need) -> Self {
+        Self::Needs(vec![need])
+    }
+}
+
+/// The working copy of one decision.
+#[derive(Debug)]
+pub struct Case<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) settings: &'a Settings,
+    pub(super) world: &'a World,
+    pub(super) input: &'a Input,
+    /// When it is decided.
+    pub(super) now: Timestamp,
+    /// When it happened.
+    pub(super) time: Timestamp,
+    conversation: Option<Arc<Conversation>>,
+    conversation_changed: bool,
+    tickets: BTreeMap<String, Arc<Ticket>>,
+    numbers_taken: usize,
+    ids_made: usize,
+    effects: Vec<Value>,
+    rules: Vec<String>,
+    outcome: Outcome,
+}
+
+impl<'a> Case<'a> {
+    /// Opens the case of an input.
+    pub(super) fn open(
+        policy: &'a Policy,
+        settings: &'a Settings,
+        world: &'a World,
+        input: &'a Input,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            policy,
+            settings,
+            world,
+            input,
+            now,
+            time: input.event.time.unwrap_or(now).min(now.plus(MAX_AHEAD)),
+            conversation: world.conversation(&input.event.subject).map(Arc::clone),
+            conversation_changed: false,
+            tickets: BTreeMap::new(),
+            numbers_taken: 0,
+            ids_made: 0,
+            effects: Vec::new(),
+            rules: Vec::new(),
+            outcome: Outcome::default(),
+        }
+    }
+
+    /// Gives the conversation to change; a new one begins here.
+    pub(super) fn conversation_mut(&mut self) -> &mut Conversation {
+        self.conversation_changed = true;
+        let time = self.time;
+        let conversation = Arc::make_mut(self.conversation.get_or_insert_with(|| {
+            Arc::new(Conversation {
+                started_at: time,
+                ..Conversation::default()
+            })
+        }));
+        conversation.updated_at = conversation.updated_at.max(time);
+        conversation
+    }
+
+    /// Gives the conversation as it is now; `None` when the subject is none.
+    pub(super) fn conversation(&self) -> Option<&Arc<Conversation>> {
+        self.conversation.as_ref()
+    }
+
+    /// Opens a resolved or ended conversation again, because it goes on.
+    pub(super) fn reopen(&mut self) {
+        self.conversation_mut().status = ConversationStatus::Open;
+    }
+
+    /// Gives who acts: as the event says, where it may say so.
+    pub(super) fn actor(&self) -> Actor {
+        let stated = |value: &Value| serde_json::from_value::<Actor>(value.clone()).ok();
+        let data = &self.input.event.data;
+        let author = || {
+            data.get("message")
+                .and_then(|message| message.get("author"))
+        };
+        if let Some(actor) = data.get("actor").or_else(author).and_then(stated) {
+            return actor;
+        }
+        self.input.entry.actor.clone()
+    }
+
+    /// Gives a ticket of this conversation, with what this decision has changed on it.
+    pub(super) fn ticket(&self, id: &str) -> Result<Option<Arc<Ticket>>, Need> {
+        if let Some(ticket) = self.tickets.get(id) {
+            return Ok(Some(Arc::clone(ticket)));
+        }
+        let subject = self.input.event.subject.as_str();
+        Ok(self
+            .world
+            .ticket(id)?
+            .filter(|ticket| ticket.conversation_id == subject)
+            .map(Arc::clone))
+    }
+
+    /// Puts a new or changed ticket in place and keeps the conversation's list of unfinished ones.
+    pub(super) fn put_ticket(&mut self, ticket: Ticket) {
+        let id = ticket.ticket_id.clone();
+        let is_unfinished = ticket.status.is_unfinished();
+        let is_listed = self
+            .conversation
+            .as_ref()
+            .is_some_and(|known| known.open_tickets.contains(&id));
+        if is_unfinished && !is_listed && self.conversation.is_some() {
+            self.conversation_mut().open_tickets.push(id.clone());
+        } else if !is_unfinished && is_listed {
+            self.conversation_mut()
+                .open_tickets
+                .retain(|open| *open != id);
+        }
+        let ticket = Arc::new(ticket);
+        self.tickets.insert(id, Arc::clone(&ticket));
+        self.outcome.changes.push(Change::Ticket(ticket));
+    }
+
+    /// Counts the unfinished tickets of `person` in `team`, this decision's own included.
+    pub(super) fn open_count(&self, team: &str, person: &str) -> Result<i64, Need> {
+        let here = |ticket: &Ticket| {
+            ticket.status.is_unfinished()
+                && ticket.team.as_deref() == Some(team)
+                && ticket.assignee.as_deref() == Some(person)
+        };
+        let loaded = self
+            .world
+            .team(team)?
+            .open
+            .get(person)
+            .copied()
+            .unwrap_or(0);
+        let mut count = loaded;
+        for (id, ticket) in &self.tickets {
+            let before = self.world.tickets.get(id).and_then(Option::as_ref);
+            count += i64::from(here(ticket)) - i64::from(before.is_some_and(|ticket| here(ticket)));
+        }
+        Ok(count)
+    }
+
+    /// Gives the turn of a team's round robin and moves it on.
+    pub(super) fn take_turn(&mut self, team: &str) -> Result<i64, Need> {
+        let taken = self
+            .outcome
+            .changes
+            .iter()
+            .filter(|change| matches!(change, Change::TeamTurn(of) if of == team))
+            .count();
+        let turn = self.world.team(team)?.turn + i64::try_from(taken).unwrap_or(0);
+        self.outcome.changes.push(Change::TeamTurn(team.to_owned()));
+        Ok(turn)
+    }
+
+    /// Gives the next free ticket number.
+    pub(super) fn take_number(&mut self) -> Result<i64, Need> {
+        let number = self.world.number(self.numbers_taken)?;
+        self.numbers_taken += 1;
+        self.outcome.changes.push(Change::NumberTaken);
+        Ok(number)
+    }
+
+    /// Makes an id that follows from the cause.
+    pub(super) fn make_id(&mut self, prefix: &str) -> String {
+        self.ids_made += 1;
+        self.input.key.derive(prefix, self.ids_made).to_id(prefix)
+    }
+
+    /// Adds a change that needs no bookkeeping here.
+    pub(super) fn change(&mut self, change: Change) {
+        self.outcome.changes.push(change);
+    }
+
+    /// Publishes something about the subject. `data` is an object.
+    pub(super) fn publish(&mut self, kind: &'static str, data: Value) {
+        let Value::Object(data) = data else { return };
+        let subject = self.input.event.subject.clone();
+        self.outcome.results.push(ResultEvent {
+            kind,
+            subject,
+            data,
+        });
+    }
+
+    /// Puts on record what was done: an object with `effect` and ids, without personal values.
+    pub(super) fn record(&mut self, effect: Value) {
+        self.effects.push(effect);
+    }
+
+    /// Puts on record that a rule fired.
+    pub(super) fn record_rule(&mut self, rule: &str) {
+        self.rules.push(rule.to_owned());
+    }
+
+    /// Asks the house for something: an event decided right after this one, in the same transaction.
+    pub(super) fn ask_house(&mut self, kind: &str, data: Map<String, Value>) {
+        let id = self.make_id("evt");
+        self.outcome.follow.push(Event {
+            id,
+            source: self.settings.source.clone(),
+            kind: kind.to_owned(),
+            subject: self.input.event.subject.clone(),
+            time: Some(self.time),
+            data,
+            trace: Trace::default(),
+        });
+    }
+
+    /// Joins the event to the state as it is now; what the rules see.
+    pub(super) fn facts(&mut self, ticket: Option<Arc<Ticket>>) -> Facts {
+        let state = StateFacts {
+            now: self.now,
+            time: self.time,
+            conversation: self.conversation.clone(),
+            ticket,
+            draft: None,
+        };
+        self.outcome.facts = Some(state.clone());
+        Facts {
+            event: Arc::clone(&self.input.event),
+            state,
+        }
+    }
+
+    /// Reports rules that failed; the others still decide.
+    pub(super) fn report_failures(&mut self, failures: &[RuleFailure]) {
+        for failure in failures {
+            let mut data = serde_json::to_value(failure).unwrap_or_default();
+            data["event_id"] = json!(self.input.event.id);
+            self.publish("rule.failed", data);
+            self.record(json!({"effect": "rule_failed", "rule": failure.rule, "file": failure.file, "line": failure.line}));
+        }
+    }
+
+    /// Closes the case: the outcome with the conversation's change and the audit entry.
+    pub(super) fn close(mut self) -> Outcome {
+        if let Some(conversation) = self
+            .conversation
+            .take()
+            .filter(|_| self.conversation_changed)
+        {
+            self.outcome
+                .changes
+                .push(Change::Conversation(conversation));
+        }
+        if !self.effects.is_empty() {
+            self.outcome.audit = Some(AuditDraft {
+                actor: self.actor(),
+                outcome: AuditOutcome::Done,
+                rules: std::mem::take(&mut self.rules),
+                checks: Vec::new(),
+                effects: std::mem::take(&mut self.effects),
+            });
+        }
+        self.outcome
+    }
+
+    /// Closes the case with a refusal: nothing changes, the refusal is published and on record.
+    pub(super) fn refuse(mut self, rejection: &Rejection) -> Outcome {
+        self.outcome = Outcome {
+            refusal: Some(rejection.clone()),
+            ..Outcome::default()
+        };
+        let event_id = &self.input.event.id;
+        self.publish(
+            "event.rejected",
+            json!({"reason": rejection.reason, "detail": rejection.detail, "event_id": event_id}),
+        );
+        self.outcome.audit = Some(AuditDraft {
+            actor: self.actor(),
+            outcome: AuditOutcome::Denied,
+            rules: Vec::new(),
+            checks: vec![AuditCheck {
+                check: "event".to_owned(),
+                outcome: rejection.reason.as_str().to_owned(),
+                rule: None,
+            }],
+            effects: Vec::new(),
+        });
+        self.outcome
+    }
+}

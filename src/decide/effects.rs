@@ -1,0 +1,162 @@
+//! Asking the rules, and carrying out what they ask for.
+
+use std::{fmt::Write as _, sync::Arc};
+
+use serde_json::json;
+
+use super::{Case, Stop};
+use crate::domain::{
+    actor::Actor,
+    effect::Effect,
+    ticket::Ticket,
+    verdict::{RuleFailure, Verdict},
+};
+
+impl Case<'_> {
+    /// Asks the rules about the event and carries out their effects, in order.
+    pub(super) fn ask_rules(&mut self, ticket: Option<Arc<Ticket>>) -> Result<(), Stop> {
+        let facts = self.facts(ticket);
+        let verdict = self.policy.judge(&facts);
+        self.carry_out(verdict)
+    }
+
+    /// Carries out a verdict.
+    pub(super) fn carry_out(&mut self, verdict: Verdict) -> Result<(), Stop> {
+        self.report_failures(&verdict.failures);
+        for fired in verdict.fired {
+            self.record_rule(&fired.rule);
+            if fired.has_cooldown {
+                let now = self.now;
+                self.conversation_mut()
+                    .cooldowns
+                    .insert(fired.rule.to_string(), now);
+            }
+            for effect in fired.effects {
+                self.carry_out_one(&fired.rule, effect)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn carry_out_one(&mut self, rule: &Arc<str>, effect: Effect) -> Result<(), Stop> {
+        let wants_conversation = matches!(
+            effect,
+            Effect::Escalate(_) | Effect::SendMessage { .. } | Effect::Tag { .. } | Effect::Resolve
+        );
+        if wants_conversation && self.conversation().is_none() {
+            let error = format!("{}: there is no conversation here", effect.name());
+            let failure = RuleFailure {
+                rule: Arc::clone(rule),
+                file: Arc::from(""),
+                line: 0,
+                column: 0,
+                error,
+            };
+            self.report_failures(&[failure]);
+            return Ok(());
+        }
+        match effect {
+            Effect::Escalate(wish) => self.ask_for_escalation(rule, &wish),
+            Effect::CreateTicket(draft) => {
+                self.open_ticket(draft, &Actor::rule(rule))?;
+            }
+            Effect::UpdateTicket(patch) => self.update_by_rule(rule, &patch)?,
+            Effect::Notify { to, text } => self.notify(&to, &text, rule),
+            Effect::SendMessage { text } => self.send_message(&text, &format!("rule:{rule}")),
+            Effect::Tag { tag } => self.tag(&tag),
+            Effect::Resolve => {
+                self.publish(
+                    "conversation.resolve",
+                    json!({"conversation_id": self.input.event.subject}),
+                );
+                self.record(json!({"effect": "resolve"}));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says something to the customer; `reason` tells what asked for it.
+    pub(super) fn send_message(&mut self, text: &str, reason: &str) {
+        let subject = &self.input.event.subject;
+        self.publish(
+            "message.send",
+            json!({"conversation_id": subject, "text": text, "reason": reason}),
+        );
+        self.record(json!({"effect": "send_message", "reason": reason}));
+    }
+
+    /// Tags the conversation; a tag that it already has changes nothing.
+    pub(super) fn tag(&mut self, tag: &str) {
+        if self
+            .conversation()
+            .is_some_and(|conversation| conversation.tags.contains(tag))
+        {
+            return;
+        }
+        self.conversation_mut().tags.insert(tag.to_owned());
+        self.publish(
+            "conversation.tag",
+            json!({"conversation_id": self.input.event.subject, "tag": tag}),
+        );
+        self.record(json!({"effect": "tag", "tag": tag}));
+    }
+
+    /// Tells teammates in the app: `#channel`, `@person`, `@team`.
+    pub(super) fn notify(&mut self, to: &[String], text: &str, rule: &str) {
+        let mut people: Vec<String> = to
+            .iter()
+            .flat_map(|recipient| self.settings.directory.reach(recipient))
+            .collect();
+        people.sort();
+        people.dedup();
+        if people.is_empty() {
+            return;
+        }
+        let notice_id = self.make_id("ntc");
+        let subject = &self.input.event.subject;
+        let mut data = json!({
+            "notice_id": notice_id, "to": people, "kind": "rule", "about": subject, "text": text,
+            "conversation_id": subject,
+        });
+        let link = self.link();
+        if !link.is_empty() {
+            data["link"] = json!(link);
+        }
+        self.publish("notice.posted", data);
+        self.record(
+            json!({"effect": "notify", "notice_id": notice_id, "to": people, "rule": rule}),
+        );
+    }
+
+    /// Gives the way back to the conversation; empty when none is configured.
+    pub(super) fn link(&self) -> String {
+        let subject = percent_encode(self.input.event.subject.as_str());
+        self.settings
+            .conversation_url
+            .replace("{{conversation_id}}", &subject)
+    }
+}
+
+fn percent_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a text does not fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent_encode;
+
+    #[test]
+    fn a_link_carries_any_conversation_id() {
+        assert_eq!(percent_encode("c-1_a.b~"), "c-1_a.b~");
+        assert_eq!(percent_encode("a/b?ü"), "a%2Fb%3F%C3%BC");
+    }
+}

@@ -1,0 +1,55 @@
+//! `ticket.updated`: somebody moves or changes a ticket.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::{Case, Decide, InboundType, Stop, payload};
+use crate::domain::{
+    actor::Actor,
+    effect::TicketPatch,
+    event::{Reason, Rejection},
+};
+
+pub(super) const UPDATED: InboundType = InboundType {
+    name: "ticket.updated",
+    read: |data| {
+        payload::read::<Named>(data)?;
+        let mut fields = data.clone();
+        fields.remove("actor");
+        Ok(Arc::new(Updated {
+            patch: payload::read::<TicketPatch>(&fields)?,
+        }))
+    },
+};
+
+#[derive(Debug, Deserialize)]
+#[expect(dead_code, reason = "read to be checked")]
+struct Named {
+    ticket_id: String,
+    actor: Actor,
+}
+
+#[derive(Debug)]
+struct Updated {
+    patch: TicketPatch,
+}
+
+impl Decide for Updated {
+    fn decide(&self, case: &mut Case<'_>) -> Result<(), Stop> {
+        let id = self.patch.ticket_id.clone().unwrap_or_default();
+        let Some(ticket) = case.ticket(&id)? else {
+            let subject = &case.input.event.subject;
+            let detail = format!("conversation `{subject}` has no ticket `{id}`");
+            return Err(Stop::Refused(Rejection::new(
+                Reason::UnknownReference,
+                "data.ticket_id",
+                detail,
+            )));
+        };
+        let actor = case.actor();
+        case.patch_ticket(&ticket, &self.patch, &actor)?;
+        let ticket = case.ticket(&id)?;
+        case.ask_rules(ticket)
+    }
+}
