@@ -1,0 +1,13 @@
+DROP TABLE numbers;
+DROP TABLE tail;
+DROP TABLE policies;
+DROP TABLE tokens;
+DROP TABLE daemons;
+DROP TABLE attempts;
+DROP TABLE parked;
+DROP TABLE audit;
+DROP TABLE teams;
+DROP TABLE escalations;
+DROP TABLE tickets;
+DROP TABLE subjects;
+DROP TABLE journal;

@@ -1,0 +1,84 @@
+//! Writing a batch: everything that it wants, between the tail lock and the commit.
+//!
+//! Here is what both databases share: the columns that are drawn from a subject's state.
+//! `postgres` writes all tables in one statement, `sqlite` row by row with prepared ones;
+//! this is the only thing that stands twice. Measured in the architecture: one statement
+//! from arrays writes 64,000 rows/s at batch 256, against 50,000 with lists of values.
+
+use std::collections::HashMap;
+
+use super::{
+    connection::Connection,
+    error::{RETIRED, StoreError},
+};
+use crate::domain::{record::Write, world::Subject};
+
+mod postgres;
+mod sqlite;
+
+/// A subject's row as it is written.
+struct SubjectColumns<'a> {
+    id: &'a str,
+    version: i64,
+    decided_at: i64,
+    state: Option<String>,
+    channel: &'a str,
+    customer_id: &'a str,
+    status: &'static str,
+    started_at: i64,
+    /// The position of its first input; only a new row takes it.
+    created: i64,
+}
+
+/// Writes a batch in the transaction that is open.
+pub(super) fn write(connection: &mut Connection, write: &Write) -> Result<(), StoreError> {
+    let known = match connection {
+        Connection::Postgres(c) => postgres::write(c, write)?,
+        Connection::Sqlite(c) => sqlite::write(c, write)?,
+    };
+    if known {
+        Ok(())
+    } else {
+        Err(StoreError::refused(
+            RETIRED,
+            format!("the row of daemon {} is gone", write.watermark.0),
+        ))
+    }
+}
+
+fn subject_columns(write: &Write) -> Result<Vec<SubjectColumns<'_>>, StoreError> {
+    let mut first: HashMap<&str, i64> = HashMap::with_capacity(write.subjects.len());
+    for row in &write.journal {
+        first.entry(row.subject.as_str()).or_insert(row.position);
+    }
+    write
+        .subjects
+        .iter()
+        .map(|subject| {
+            let created = first.get(subject.id.as_str()).copied();
+            columns(subject, created.unwrap_or(write.tail.position))
+        })
+        .collect()
+}
+
+fn columns(subject: &Subject, created: i64) -> Result<SubjectColumns<'_>, StoreError> {
+    let conversation = subject.conversation.as_deref();
+    Ok(SubjectColumns {
+        id: subject.id.as_str(),
+        version: subject.version,
+        decided_at: subject.decided_at.micros(),
+        state: conversation.map(json).transpose()?,
+        channel: conversation.map_or("", |conversation| conversation.channel.as_str()),
+        customer_id: conversation
+            .and_then(|conversation| conversation.customer_text("id"))
+            .unwrap_or_default(),
+        status: conversation.map_or("", |conversation| conversation.status.as_str()),
+        started_at: conversation.map_or(0, |conversation| conversation.started_at.micros()),
+        created,
+    })
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value)
+        .map_err(|error| StoreError::Lasting(format!("cannot be written as JSON: {error}")))
+}

@@ -1,0 +1,297 @@
+//! Writing a batch on PostgreSQL: one statement that writes every table from arrays.
+//!
+//! There are two shapes of it, so that each is prepared once: the usual batch moves the
+//! journal, subjects and audit log alone; the whole one carries every table.
+
+use diesel::{PgConnection, RunQueryDsl, sql_types::BigInt};
+
+use super::{json, subject_columns};
+use crate::{
+    domain::record::Write,
+    store::{
+        error::StoreError,
+        fixed::{Bind, Fixed, Statement},
+    },
+};
+
+/// What every batch writes; 36 binds. Ends within the list of parts.
+macro_rules! usual {
+    () => {
+        "WITH journal_rows AS ( \
+            INSERT INTO journal (position, key, subject, version, kind, time, decided_at, body, \
+                digest, facts, policy, results, reply_to, correlation_id, daemon) \
+            SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+        ), subject_rows AS ( \
+            INSERT INTO subjects (id, version, decided_at, state, channel, customer_id, status, \
+                started_at, created) \
+            SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?) \
+            ON CONFLICT (id) DO UPDATE SET version = excluded.version, \
+                decided_at = excluded.decided_at, state = excluded.state, \
+                channel = excluded.channel, customer_id = excluded.customer_id, \
+                status = excluded.status, started_at = excluded.started_at \
+        ), audit_rows AS ( \
+            INSERT INTO audit (sequence, position, at, subject, actor, action, outcome, rule, \
+                body, hash) \
+            SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+        ), tail_row AS ( \
+            UPDATE tail SET position = ?, audit_sequence = ?, audit_hash = ? \
+        )"
+    };
+}
+
+/// What few batches write; 41 binds.
+macro_rules! rest {
+    () => {
+        ", ticket_rows AS ( \
+            INSERT INTO tickets (ticket_id, number, conversation_id, subject, description, status, \
+                priority, category, team, assignee, tags, link, created_at, updated_at, context) \
+            SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+            ON CONFLICT (ticket_id) DO UPDATE SET subject = excluded.subject, \
+                description = excluded.description, status = excluded.status, \
+                priority = excluded.priority, category = excluded.category, \
+                team = excluded.team, assignee = excluded.assignee, tags = excluded.tags, \
+                link = excluded.link, updated_at = excluded.updated_at, \
+                context = excluded.context \
+        ), escalation_rows AS ( \
+            INSERT INTO escalations (escalation_id, conversation_id, trigger, rule, reason, \
+                priority, team, ticket_id, state, raised_at, acknowledged_by, settled_by, \
+                updated_at) \
+            SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+            ON CONFLICT (escalation_id) DO UPDATE SET reason = excluded.reason, \
+                priority = excluded.priority, team = excluded.team, \
+                ticket_id = excluded.ticket_id, state = excluded.state, \
+                acknowledged_by = excluded.acknowledged_by, settled_by = excluded.settled_by, \
+                updated_at = excluded.updated_at \
+        ), team_rows AS ( \
+            INSERT INTO teams (name, turn) SELECT * FROM unnest(?, ?) \
+            ON CONFLICT (name) DO UPDATE SET turn = excluded.turn \
+        ), parked_rows AS ( \
+            INSERT INTO parked (parked_id, at, reason, detail, event_id, entry, transport, content) \
+            SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) \
+            ON CONFLICT (parked_id) DO NOTHING \
+        ), unparked_rows AS ( \
+            DELETE FROM parked WHERE parked_id = ANY(?) \
+        ), attempt_rows AS ( \
+            DELETE FROM attempts WHERE key = ANY(?) \
+        )"
+    };
+}
+
+/// The statement's last part: 2 binds; answers the daemon's row.
+macro_rules! watermark {
+    () => {
+        " UPDATE daemons SET watermark = greatest(watermark, ?) WHERE id = ? RETURNING id"
+    };
+}
+
+struct Usual;
+
+impl Statement for Usual {
+    const TEXT: &'static str = concat!(usual!(), watermark!());
+    type Row = BigInt;
+}
+
+struct Whole;
+
+impl Statement for Whole {
+    const TEXT: &'static str = concat!(usual!(), rest!(), watermark!());
+    type Row = BigInt;
+}
+
+/// Writes a batch; false when the daemon's row is gone.
+pub(super) fn write(connection: &mut PgConnection, write: &Write) -> Result<bool, StoreError> {
+    let subjects = subject_columns(write)?;
+    let texts = Texts::of(write)?;
+    let mut binds = Vec::with_capacity(80);
+    journal_binds(write, &mut binds);
+    binds.extend([
+        Bind::Texts(subjects.iter().map(|row| row.id).collect()),
+        Bind::BigInts(subjects.iter().map(|row| row.version).collect()),
+        Bind::BigInts(subjects.iter().map(|row| row.decided_at).collect()),
+        Bind::OptionalTexts(subjects.iter().map(|row| row.state.as_deref()).collect()),
+        Bind::Texts(subjects.iter().map(|row| row.channel).collect()),
+        Bind::Texts(subjects.iter().map(|row| row.customer_id).collect()),
+        Bind::Texts(subjects.iter().map(|row| row.status).collect()),
+        Bind::BigInts(subjects.iter().map(|row| row.started_at).collect()),
+        Bind::BigInts(subjects.iter().map(|row| row.created).collect()),
+    ]);
+    audit_binds(write, &mut binds);
+    binds.extend([
+        Bind::BigInt(write.tail.position),
+        Bind::BigInt(write.tail.audit_sequence),
+        Bind::Bytes(&write.tail.audit_hash),
+    ]);
+    let usual = write.tickets.is_empty()
+        && write.escalations.is_empty()
+        && write.teams.is_empty()
+        && write.parked.is_empty()
+        && write.unparked.is_empty()
+        && write.attempts_over.is_empty();
+    if !usual {
+        ticket_binds(write, &texts, &mut binds);
+        escalation_binds(write, &mut binds);
+        rest_binds(write, &mut binds);
+    }
+    binds.extend([
+        Bind::BigInt(write.watermark.1),
+        Bind::BigInt(write.watermark.0),
+    ]);
+    let daemons: Vec<i64> = if usual {
+        Fixed::<Usual>::new(binds).load(connection)?
+    } else {
+        Fixed::<Whole>::new(binds).load(connection)?
+    };
+    Ok(!daemons.is_empty())
+}
+
+/// The texts of tickets that are made for the statement alone.
+struct Texts {
+    tags: Vec<String>,
+    contexts: Vec<Option<String>>,
+}
+
+impl Texts {
+    fn of(write: &Write) -> Result<Self, StoreError> {
+        let tags = write.tickets.iter().map(|ticket| json(&ticket.tags));
+        let contexts = write
+            .tickets
+            .iter()
+            .map(|ticket| ticket.context.as_ref().map(json).transpose());
+        Ok(Self {
+            tags: tags.collect::<Result<_, _>>()?,
+            contexts: contexts.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+fn journal_binds<'a>(write: &'a Write, binds: &mut Vec<Bind<'a>>) {
+    let rows = &write.journal;
+    binds.extend([
+        Bind::BigInts(rows.iter().map(|row| row.position).collect()),
+        Bind::BytesList(rows.iter().map(|row| row.key.0.as_slice()).collect()),
+        Bind::Texts(rows.iter().map(|row| row.subject.as_str()).collect()),
+        Bind::BigInts(rows.iter().map(|row| row.version).collect()),
+        Bind::Texts(rows.iter().map(|row| row.kind.as_str()).collect()),
+        Bind::BigInts(rows.iter().map(|row| row.time.micros()).collect()),
+        Bind::BigInts(rows.iter().map(|row| row.decided_at.micros()).collect()),
+        Bind::Texts(rows.iter().map(|row| row.body.as_ref()).collect()),
+        Bind::BytesList(rows.iter().map(|row| row.digest.as_slice()).collect()),
+        Bind::Texts(rows.iter().map(|row| row.facts.as_str()).collect()),
+        Bind::Texts(rows.iter().map(|row| row.policy.as_ref()).collect()),
+        Bind::Texts(rows.iter().map(|row| row.results.as_str()).collect()),
+        Bind::OptionalTexts(rows.iter().map(|row| row.reply_to.as_deref()).collect()),
+        Bind::OptionalTexts(
+            rows.iter()
+                .map(|row| row.correlation_id.as_deref())
+                .collect(),
+        ),
+        Bind::BigInts(rows.iter().map(|row| row.daemon).collect()),
+    ]);
+}
+
+fn audit_binds<'a>(write: &'a Write, binds: &mut Vec<Bind<'a>>) {
+    let rows = &write.audit;
+    binds.extend([
+        Bind::BigInts(rows.iter().map(|row| row.entry.sequence).collect()),
+        Bind::BigInts(rows.iter().map(|row| row.entry.position).collect()),
+        Bind::BigInts(rows.iter().map(|row| row.at.micros()).collect()),
+        Bind::Texts(rows.iter().map(|row| row.subject.as_str()).collect()),
+        Bind::Texts(rows.iter().map(|row| row.actor.as_str()).collect()),
+        Bind::Texts(rows.iter().map(|row| row.action.as_str()).collect()),
+        Bind::Texts(rows.iter().map(|row| row.outcome).collect()),
+        Bind::Texts(rows.iter().map(|row| row.rule.as_str()).collect()),
+        Bind::Texts(rows.iter().map(|row| row.entry.body.as_str()).collect()),
+        Bind::BytesList(rows.iter().map(|row| row.entry.hash.as_slice()).collect()),
+    ]);
+}
+
+fn ticket_binds<'a>(write: &'a Write, texts: &'a Texts, binds: &mut Vec<Bind<'a>>) {
+    let rows = &write.tickets;
+    binds.extend([
+        Bind::Texts(rows.iter().map(|row| row.ticket_id.as_str()).collect()),
+        Bind::BigInts(rows.iter().map(|row| row.number).collect()),
+        Bind::Texts(
+            rows.iter()
+                .map(|row| row.conversation_id.as_str())
+                .collect(),
+        ),
+        Bind::Texts(rows.iter().map(|row| row.subject.as_str()).collect()),
+        Bind::OptionalTexts(rows.iter().map(|row| row.description.as_deref()).collect()),
+        Bind::Texts(rows.iter().map(|row| row.status.as_str()).collect()),
+        Bind::Texts(rows.iter().map(|row| row.priority.as_str()).collect()),
+        Bind::OptionalTexts(rows.iter().map(|row| row.category.as_deref()).collect()),
+        Bind::OptionalTexts(rows.iter().map(|row| row.team.as_deref()).collect()),
+        Bind::OptionalTexts(rows.iter().map(|row| row.assignee.as_deref()).collect()),
+        Bind::Texts(texts.tags.iter().map(String::as_str).collect()),
+        Bind::Texts(rows.iter().map(|row| row.link.as_str()).collect()),
+        Bind::BigInts(rows.iter().map(|row| row.created_at.micros()).collect()),
+        Bind::BigInts(rows.iter().map(|row| row.updated_at.micros()).collect()),
+        Bind::OptionalTexts(texts.contexts.iter().map(Option::as_deref).collect()),
+    ]);
+}
+
+fn escalation_binds<'a>(write: &'a Write, binds: &mut Vec<Bind<'a>>) {
+    let rows = &write.escalations;
+    binds.extend([
+        Bind::Texts(rows.iter().map(|row| row.escalation_id.as_str()).collect()),
+        Bind::Texts(
+            rows.iter()
+                .map(|row| row.conversation_id.as_str())
+                .collect(),
+        ),
+        Bind::Texts(rows.iter().map(|row| row.trigger.as_str()).collect()),
+        Bind::OptionalTexts(rows.iter().map(|row| row.rule.as_deref()).collect()),
+        Bind::Texts(rows.iter().map(|row| row.reason.as_str()).collect()),
+        Bind::Texts(rows.iter().map(|row| row.priority.as_str()).collect()),
+        Bind::OptionalTexts(rows.iter().map(|row| row.team.as_deref()).collect()),
+        Bind::OptionalTexts(rows.iter().map(|row| row.ticket_id.as_deref()).collect()),
+        Bind::Texts(rows.iter().map(|row| row.state.as_str()).collect()),
+        Bind::BigInts(rows.iter().map(|row| row.raised_at.micros()).collect()),
+        Bind::OptionalTexts(
+            rows.iter()
+                .map(|row| row.acknowledged_by.as_deref())
+                .collect(),
+        ),
+        Bind::OptionalTexts(rows.iter().map(|row| row.settled_by.as_deref()).collect()),
+        Bind::BigInts(rows.iter().map(|row| row.updated_at.micros()).collect()),
+    ]);
+}
+
+fn rest_binds<'a>(write: &'a Write, binds: &mut Vec<Bind<'a>>) {
+    let parked = &write.parked;
+    binds.extend([
+        Bind::Texts(write.teams.iter().map(|(name, _)| name.as_str()).collect()),
+        Bind::BigInts(write.teams.iter().map(|&(_, turn)| turn).collect()),
+        Bind::Texts(
+            parked
+                .iter()
+                .map(|(row, _)| row.parked_id.as_str())
+                .collect(),
+        ),
+        Bind::BigInts(parked.iter().map(|(_, at)| at.micros()).collect()),
+        Bind::Texts(parked.iter().map(|(row, _)| row.reason.as_str()).collect()),
+        Bind::Texts(parked.iter().map(|(row, _)| row.detail.as_str()).collect()),
+        Bind::OptionalTexts(
+            parked
+                .iter()
+                .map(|(row, _)| row.event_id.as_deref())
+                .collect(),
+        ),
+        Bind::Texts(parked.iter().map(|(row, _)| row.entry.as_str()).collect()),
+        Bind::Texts(
+            parked
+                .iter()
+                .map(|(row, _)| row.transport.as_str())
+                .collect(),
+        ),
+        Bind::BytesList(parked.iter().map(|(row, _)| row.content.as_ref()).collect()),
+        Bind::Texts(write.unparked.iter().map(String::as_str).collect()),
+        Bind::BytesList(
+            write
+                .attempts_over
+                .iter()
+                .map(|key| key.0.as_slice())
+                .collect(),
+        ),
+    ]);
+}

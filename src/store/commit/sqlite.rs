@@ -1,0 +1,244 @@
+//! Writing a batch on SQLite: prepared one-row statements in one transaction.
+//!
+//! Measured in the architecture: within 20 % of many-row inserts, and each is prepared once.
+
+use diesel::{SqliteConnection, prelude::*, upsert::excluded};
+
+use super::{SubjectColumns, json, subject_columns};
+use crate::{
+    domain::{
+        escalation::Escalation,
+        outcome::Parked,
+        record::{AuditRow, JournalRow, Tail, Write},
+        ticket::Ticket,
+        time::Timestamp,
+    },
+    store::{
+        error::StoreError,
+        schema::{
+            attempts, audit, daemons, escalations, journal, parked, subjects, tail, teams, tickets,
+        },
+    },
+};
+
+/// Writes a batch; false when the daemon's row is gone.
+pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<bool, StoreError> {
+    for row in &write.journal {
+        insert_journal(c, row)?;
+    }
+    for row in &subject_columns(write)? {
+        upsert_subject(c, row)?;
+    }
+    for ticket in &write.tickets {
+        upsert_ticket(c, ticket)?;
+    }
+    for escalation in &write.escalations {
+        upsert_escalation(c, escalation)?;
+    }
+    for (name, turn) in &write.teams {
+        diesel::insert_into(teams::table)
+            .values((teams::name.eq(name), teams::turn.eq(turn)))
+            .on_conflict(teams::name)
+            .do_update()
+            .set(teams::turn.eq(excluded(teams::turn)))
+            .execute(c)?;
+    }
+    for row in &write.audit {
+        insert_audit(c, row)?;
+    }
+    for (parked, at) in &write.parked {
+        insert_parked(c, parked, *at)?;
+    }
+    for id in &write.unparked {
+        diesel::delete(parked::table.filter(parked::parked_id.eq(id))).execute(c)?;
+    }
+    for key in &write.attempts_over {
+        diesel::delete(attempts::table.find(key.0.as_slice())).execute(c)?;
+    }
+    move_tail(c, &write.tail)?;
+    move_watermark(c, write.watermark)
+}
+
+fn insert_journal(c: &mut SqliteConnection, row: &JournalRow) -> QueryResult<usize> {
+    diesel::insert_into(journal::table)
+        .values((
+            journal::position.eq(row.position),
+            journal::key.eq(row.key.0.as_slice()),
+            journal::subject.eq(row.subject.as_str()),
+            journal::version.eq(row.version),
+            journal::kind.eq(&row.kind),
+            journal::time.eq(row.time.micros()),
+            journal::decided_at.eq(row.decided_at.micros()),
+            journal::body.eq(row.body.as_ref()),
+            journal::digest.eq(row.digest.as_slice()),
+            journal::facts.eq(&row.facts),
+            journal::policy.eq(row.policy.as_ref()),
+            journal::results.eq(&row.results),
+            journal::reply_to.eq(row.reply_to.as_deref()),
+            journal::correlation_id.eq(row.correlation_id.as_deref()),
+            journal::daemon.eq(row.daemon),
+        ))
+        .execute(c)
+}
+
+fn upsert_subject(c: &mut SqliteConnection, row: &SubjectColumns<'_>) -> QueryResult<usize> {
+    diesel::insert_into(subjects::table)
+        .values((
+            subjects::id.eq(row.id),
+            subjects::version.eq(row.version),
+            subjects::decided_at.eq(row.decided_at),
+            subjects::state.eq(row.state.as_deref()),
+            subjects::channel.eq(row.channel),
+            subjects::customer_id.eq(row.customer_id),
+            subjects::status.eq(row.status),
+            subjects::started_at.eq(row.started_at),
+            subjects::created.eq(row.created),
+        ))
+        .on_conflict(subjects::id)
+        .do_update()
+        .set((
+            subjects::version.eq(excluded(subjects::version)),
+            subjects::decided_at.eq(excluded(subjects::decided_at)),
+            subjects::state.eq(excluded(subjects::state)),
+            subjects::channel.eq(excluded(subjects::channel)),
+            subjects::customer_id.eq(excluded(subjects::customer_id)),
+            subjects::status.eq(excluded(subjects::status)),
+            subjects::started_at.eq(excluded(subjects::started_at)),
+        ))
+        .execute(c)
+}
+
+fn upsert_ticket(c: &mut SqliteConnection, ticket: &Ticket) -> Result<usize, StoreError> {
+    let context = ticket.context.as_ref().map(json).transpose()?;
+    Ok(diesel::insert_into(tickets::table)
+        .values((
+            tickets::ticket_id.eq(&ticket.ticket_id),
+            tickets::number.eq(ticket.number),
+            tickets::conversation_id.eq(&ticket.conversation_id),
+            tickets::subject.eq(&ticket.subject),
+            tickets::description.eq(ticket.description.as_deref()),
+            tickets::status.eq(ticket.status.as_str()),
+            tickets::priority.eq(ticket.priority.as_str()),
+            tickets::category.eq(ticket.category.as_deref()),
+            tickets::team.eq(ticket.team.as_deref()),
+            tickets::assignee.eq(ticket.assignee.as_deref()),
+            tickets::tags.eq(json(&ticket.tags)?),
+            tickets::link.eq(&ticket.link),
+            tickets::created_at.eq(ticket.created_at.micros()),
+            tickets::updated_at.eq(ticket.updated_at.micros()),
+            tickets::context.eq(context),
+        ))
+        .on_conflict(tickets::ticket_id)
+        .do_update()
+        .set((
+            tickets::subject.eq(excluded(tickets::subject)),
+            tickets::description.eq(excluded(tickets::description)),
+            tickets::status.eq(excluded(tickets::status)),
+            tickets::priority.eq(excluded(tickets::priority)),
+            tickets::category.eq(excluded(tickets::category)),
+            tickets::team.eq(excluded(tickets::team)),
+            tickets::assignee.eq(excluded(tickets::assignee)),
+            tickets::tags.eq(excluded(tickets::tags)),
+            tickets::link.eq(excluded(tickets::link)),
+            tickets::updated_at.eq(excluded(tickets::updated_at)),
+            tickets::context.eq(excluded(tickets::context)),
+        ))
+        .execute(c)?)
+}
+
+fn upsert_escalation(c: &mut SqliteConnection, escalation: &Escalation) -> QueryResult<usize> {
+    diesel::insert_into(escalations::table)
+        .values((
+            escalations::escalation_id.eq(&escalation.escalation_id),
+            escalations::conversation_id.eq(&escalation.conversation_id),
+            escalations::trigger.eq(escalation.trigger.as_str()),
+            escalations::rule.eq(escalation.rule.as_deref()),
+            escalations::reason.eq(&escalation.reason),
+            escalations::priority.eq(escalation.priority.as_str()),
+            escalations::team.eq(escalation.team.as_deref()),
+            escalations::ticket_id.eq(escalation.ticket_id.as_deref()),
+            escalations::state.eq(escalation.state.as_str()),
+            escalations::raised_at.eq(escalation.raised_at.micros()),
+            escalations::acknowledged_by.eq(escalation.acknowledged_by.as_deref()),
+            escalations::settled_by.eq(escalation.settled_by.as_deref()),
+            escalations::updated_at.eq(escalation.updated_at.micros()),
+        ))
+        .on_conflict(escalations::escalation_id)
+        .do_update()
+        .set((
+            escalations::reason.eq(excluded(escalations::reason)),
+            escalations::priority.eq(excluded(escalations::priority)),
+            escalations::team.eq(excluded(escalations::team)),
+            escalations::ticket_id.eq(excluded(escalations::ticket_id)),
+            escalations::state.eq(excluded(escalations::state)),
+            escalations::acknowledged_by.eq(excluded(escalations::acknowledged_by)),
+            escalations::settled_by.eq(excluded(escalations::settled_by)),
+            escalations::updated_at.eq(excluded(escalations::updated_at)),
+        ))
+        .execute(c)
+}
+
+fn insert_audit(c: &mut SqliteConnection, row: &AuditRow) -> QueryResult<usize> {
+    diesel::insert_into(audit::table)
+        .values((
+            audit::sequence.eq(row.entry.sequence),
+            audit::position.eq(row.entry.position),
+            audit::at.eq(row.at.micros()),
+            audit::subject.eq(row.subject.as_str()),
+            audit::actor.eq(&row.actor),
+            audit::action.eq(&row.action),
+            audit::outcome.eq(row.outcome),
+            audit::rule.eq(&row.rule),
+            audit::body.eq(&row.entry.body),
+            audit::hash.eq(row.entry.hash.as_slice()),
+        ))
+        .execute(c)
+}
+
+fn insert_parked(c: &mut SqliteConnection, row: &Parked, at: Timestamp) -> QueryResult<usize> {
+    diesel::insert_into(parked::table)
+        .values((
+            parked::parked_id.eq(&row.parked_id),
+            parked::at.eq(at.micros()),
+            parked::reason.eq(row.reason.as_str()),
+            parked::detail.eq(&row.detail),
+            parked::event_id.eq(row.event_id.as_deref()),
+            parked::entry.eq(&row.entry),
+            parked::transport.eq(&row.transport),
+            parked::content.eq(row.content.as_ref()),
+        ))
+        .on_conflict(parked::parked_id)
+        .do_nothing()
+        .execute(c)
+}
+
+fn move_tail(c: &mut SqliteConnection, end: &Tail) -> QueryResult<usize> {
+    diesel::update(tail::table)
+        .set((
+            tail::position.eq(end.position),
+            tail::audit_sequence.eq(end.audit_sequence),
+            tail::audit_hash.eq(end.audit_hash.as_slice()),
+        ))
+        .execute(c)
+}
+
+// The watermark never moves back, and the row is touched all the same: no row, no daemon.
+fn move_watermark(
+    c: &mut SqliteConnection,
+    (daemon, watermark): (i64, i64),
+) -> Result<bool, StoreError> {
+    let newest: Option<i64> = daemons::table
+        .find(daemon)
+        .select(daemons::watermark)
+        .first(c)
+        .optional()?;
+    let Some(newest) = newest else {
+        return Ok(false);
+    };
+    if watermark > newest {
+        diesel::update(daemons::table.find(daemon))
+            .set(daemons::watermark.eq(watermark))
+            .execute(c)?;
+    }
+    Ok(true)
+}

@@ -1,0 +1,172 @@
+//! The tables, as diesel knows them: one text for both databases.
+//!
+//! `migrations/` makes them. Times are microseconds of UTC, JSON is text, keys,
+//! digests and hashes are bytes.
+
+use diesel::{allow_tables_to_appear_in_same_query, table};
+
+table! {
+    journal (position) {
+        position -> BigInt,
+        key -> Binary,
+        subject -> Text,
+        version -> BigInt,
+        kind -> Text,
+        time -> BigInt,
+        decided_at -> BigInt,
+        body -> Text,
+        digest -> Binary,
+        facts -> Text,
+        policy -> Text,
+        results -> Text,
+        reply_to -> Nullable<Text>,
+        correlation_id -> Nullable<Text>,
+        daemon -> BigInt,
+    }
+}
+
+table! {
+    subjects (id) {
+        id -> Text,
+        version -> BigInt,
+        decided_at -> BigInt,
+        state -> Nullable<Text>,
+        channel -> Text,
+        customer_id -> Text,
+        status -> Text,
+        started_at -> BigInt,
+        created -> BigInt,
+    }
+}
+
+table! {
+    tickets (ticket_id) {
+        ticket_id -> Text,
+        number -> BigInt,
+        conversation_id -> Text,
+        subject -> Text,
+        description -> Nullable<Text>,
+        status -> Text,
+        priority -> Text,
+        category -> Nullable<Text>,
+        team -> Nullable<Text>,
+        assignee -> Nullable<Text>,
+        tags -> Text,
+        link -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        context -> Nullable<Text>,
+    }
+}
+
+table! {
+    escalations (ordinal) {
+        ordinal -> BigInt,
+        escalation_id -> Text,
+        conversation_id -> Text,
+        trigger -> Text,
+        rule -> Nullable<Text>,
+        reason -> Text,
+        priority -> Text,
+        team -> Nullable<Text>,
+        ticket_id -> Nullable<Text>,
+        state -> Text,
+        raised_at -> BigInt,
+        acknowledged_by -> Nullable<Text>,
+        settled_by -> Nullable<Text>,
+        updated_at -> BigInt,
+    }
+}
+
+table! {
+    teams (name) {
+        name -> Text,
+        turn -> BigInt,
+    }
+}
+
+table! {
+    audit (sequence) {
+        sequence -> BigInt,
+        position -> BigInt,
+        at -> BigInt,
+        subject -> Text,
+        actor -> Text,
+        action -> Text,
+        outcome -> Text,
+        rule -> Text,
+        body -> Text,
+        hash -> Binary,
+    }
+}
+
+table! {
+    parked (ordinal) {
+        ordinal -> BigInt,
+        parked_id -> Text,
+        at -> BigInt,
+        reason -> Text,
+        detail -> Text,
+        event_id -> Nullable<Text>,
+        entry -> Text,
+        transport -> Text,
+        content -> Binary,
+    }
+}
+
+table! {
+    attempts (key) {
+        key -> Binary,
+        count -> BigInt,
+        at -> BigInt,
+    }
+}
+
+table! {
+    daemons (id) {
+        id -> BigInt,
+        instance -> Text,
+        epoch -> BigInt,
+        watermark -> BigInt,
+        beat_at -> BigInt,
+    }
+}
+
+table! {
+    tokens (name) {
+        name -> Text,
+        hash -> Binary,
+        roles -> Text,
+        created_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+        last_used -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    policies (version) {
+        version -> Text,
+        sources -> Text,
+        loaded_at -> BigInt,
+        turn -> BigInt,
+    }
+}
+
+table! {
+    tail (id) {
+        id -> BigInt,
+        position -> BigInt,
+        audit_sequence -> BigInt,
+        audit_hash -> Binary,
+        min_reader -> BigInt,
+    }
+}
+
+table! {
+    numbers (id) {
+        id -> BigInt,
+        next -> BigInt,
+    }
+}
+
+allow_tables_to_appear_in_same_query!(daemons, journal);

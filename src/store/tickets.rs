@@ -1,0 +1,204 @@
+//! Tickets as they are listed, shown and counted, and their rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::{dsl::sql, prelude::*, sql_types::Bool, sql_types::Text};
+use serde::de::{DeserializeOwned, IntoDeserializer, value::Error as WordError};
+
+use super::{
+    connection::{Dialect, on},
+    error::StoreError,
+    reader::{Listing, Page, Reader},
+    schema::tickets,
+};
+use crate::domain::{
+    ticket::{Ticket, TicketStatus},
+    time::Timestamp,
+};
+
+/// Which tickets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TicketFilter {
+    /// Where it stands, as its wire name.
+    pub status: Option<String>,
+    /// How urgent it is, as its wire name.
+    pub priority: Option<String>,
+    /// Its team.
+    pub team: Option<String>,
+    /// Its person.
+    pub assignee: Option<String>,
+    /// What it is about.
+    pub category: Option<String>,
+    /// A tag that it has.
+    pub tag: Option<String>,
+    /// Its conversation.
+    pub conversation: Option<String>,
+}
+
+/// A ticket's row.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = tickets)]
+pub(super) struct TicketRow {
+    pub(super) ticket_id: String,
+    number: i64,
+    conversation_id: String,
+    subject: String,
+    description: Option<String>,
+    status: String,
+    priority: String,
+    category: Option<String>,
+    team: Option<String>,
+    assignee: Option<String>,
+    tags: String,
+    link: String,
+    created_at: i64,
+    updated_at: i64,
+    context: Option<String>,
+}
+
+impl Reader {
+    /// Lists tickets without their contexts, newest first; the cursor is the number.
+    pub fn tickets(
+        &mut self,
+        filter: &TicketFilter,
+        page: Page,
+    ) -> Result<Listing<Ticket>, StoreError> {
+        self.ask(|connection| {
+            let rows: Vec<TicketRow> = on!(connection, c => {
+                let mut query = tickets::table
+                    .filter(tickets::number.lt(page.after.unwrap_or(i64::MAX)))
+                    .order(tickets::number.desc())
+                    .limit(page.fetch())
+                    .select(TicketRow::as_select())
+                    .into_boxed::<Db>();
+                if let Some(status) = &filter.status {
+                    query = query.filter(tickets::status.eq(status));
+                }
+                if let Some(priority) = &filter.priority {
+                    query = query.filter(tickets::priority.eq(priority));
+                }
+                if let Some(team) = &filter.team {
+                    query = query.filter(tickets::team.eq(team));
+                }
+                if let Some(assignee) = &filter.assignee {
+                    query = query.filter(tickets::assignee.eq(assignee));
+                }
+                if let Some(category) = &filter.category {
+                    query = query.filter(tickets::category.eq(category));
+                }
+                if let Some(conversation) = &filter.conversation {
+                    query = query.filter(tickets::conversation_id.eq(conversation));
+                }
+                if let Some(tag) = &filter.tag {
+                    let (before, after) = Conn::HAS_TAG;
+                    query = query.filter(sql::<Bool>(before).bind::<Text, _>(tag).sql(after));
+                }
+                query.load(c)?
+            });
+            page.list(
+                rows,
+                |row| row.number,
+                |row| {
+                    to_ticket(TicketRow {
+                        context: None,
+                        ..row
+                    })
+                },
+            )
+        })
+    }
+
+    /// Gives a ticket, with its context, by its id or by the number that people use.
+    pub fn ticket(&mut self, id: &str) -> Result<Option<Ticket>, StoreError> {
+        let number: i64 = id.parse().unwrap_or(0);
+        self.ask(|connection| {
+            let row: Option<TicketRow> = on!(connection, c => tickets::table
+                .filter(tickets::ticket_id.eq(id).or(tickets::number.eq(number)))
+                .select(TicketRow::as_select())
+                .first(c)
+                .optional()?);
+            row.map(to_ticket).transpose()
+        })
+    }
+
+    /// Counts the unfinished tickets by status, and those resolved or closed since `since`.
+    pub fn ticket_counts(
+        &mut self,
+        since: Timestamp,
+    ) -> Result<BTreeMap<TicketStatus, i64>, StoreError> {
+        self.ask(|connection| {
+            let unfinished: Vec<(String, i64)> = on!(connection, c => tickets::table
+                .filter(tickets::status.eq_any(UNFINISHED))
+                .group_by(tickets::status)
+                .select((tickets::status, diesel::dsl::count_star()))
+                .load(c)?);
+            let finished: Vec<(String, i64)> = on!(connection, c => tickets::table
+                .filter(tickets::status.ne_all(UNFINISHED))
+                .filter(tickets::updated_at.ge(since.micros()))
+                .group_by(tickets::status)
+                .select((tickets::status, diesel::dsl::count_star()))
+                .load(c)?);
+            unfinished
+                .into_iter()
+                .chain(finished)
+                .map(|(status, count)| Ok((word("tickets.status", &status)?, count)))
+                .collect()
+        })
+    }
+}
+
+/// The statuses of the partial index, as the migrations write them.
+pub(super) const UNFINISHED: [&str; 3] = ["open", "in_progress", "waiting"];
+
+pub(super) fn to_ticket(row: TicketRow) -> Result<Ticket, StoreError> {
+    let id = row.ticket_id;
+    let unreadable = |column: &str, error: serde_json::Error| {
+        StoreError::Lasting(format!("`{column}` of `{id}` is unreadable: {error}"))
+    };
+    let tags: BTreeSet<String> =
+        serde_json::from_str(&row.tags).map_err(|error| unreadable("tags", error))?;
+    let context = row
+        .context
+        .map(|text| serde_json::from_str(&text))
+        .transpose()
+        .map_err(|error| unreadable("context", error))?;
+    Ok(Ticket {
+        number: row.number,
+        conversation_id: row.conversation_id,
+        subject: row.subject,
+        description: row.description,
+        status: word("tickets.status", &row.status)?,
+        priority: word("tickets.priority", &row.priority)?,
+        category: row.category,
+        team: row.team,
+        assignee: row.assignee,
+        tags,
+        link: row.link,
+        created_at: Timestamp::from_micros(row.created_at),
+        updated_at: Timestamp::from_micros(row.updated_at),
+        context,
+        ticket_id: id,
+    })
+}
+
+/// Reads a column that holds a wire name.
+pub(super) fn word<T: DeserializeOwned>(column: &str, text: &str) -> Result<T, StoreError> {
+    T::deserialize(text.into_deserializer()).map_err(|error: WordError| {
+        StoreError::Lasting(format!("`{column}` holds `{text}`: {error}"))
+    })
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn the_partial_index_covers_what_is_unfinished() {
+        for status in TicketStatus::ALL {
+            assert_eq!(
+                UNFINISHED.contains(&status.as_str()),
+                status.is_unfinished()
+            );
+        }
+    }
+}
