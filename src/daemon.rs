@@ -1,0 +1,39 @@
+//! The running whole: intake, batches, dispatch, schedules, reloads, life and death.
+//!
+//! Reading order: [`intake`] takes inputs in, a [`lane`] gathers them, [`batch`]
+//! carries one batch to its commit ([`round`] decides it, [`seal`] gives it its
+//! rows), [`relay`] and [`publish`] bring the results out. [`App`] is what HTTP
+//! and the command line see of it; [`lifecycle`] starts and ends it.
+
+mod app;
+mod assemble;
+mod batch;
+mod beat;
+mod consume;
+mod crash_point;
+mod identity;
+mod intake;
+mod lane;
+mod lifecycle;
+mod mappings;
+#[cfg(test)]
+mod model;
+mod outgoing;
+mod publish;
+mod relay;
+mod reload;
+mod retention;
+mod round;
+mod schedule;
+mod seal;
+mod status;
+mod watch;
+mod watchdog;
+
+pub use app::{App, Loaded, ParkedFault};
+pub use intake::{Intake, Receipt, SubmitError, Taken};
+pub use lifecycle::{Running, StartError, start};
+pub use mappings::Mappings;
+pub use reload::{Bundle, CODES, Folders, InForce, ReloadFault, Ruling, settings};
+pub use status::{Counters, Status};
+pub use watchdog::Watchdog;

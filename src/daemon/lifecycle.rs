@@ -1,0 +1,118 @@
+//! Starting the whole in order, and ending it so that nothing taken in is left half done.
+//!
+//! Start: policy, database, this daemon's row, lanes, what was left unpublished,
+//! broker, heartbeat, schedules. Stop: intake closes, lanes finish what they
+//! hold, results go out, the broker's connections close, the watermark is stored.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    app::{App, Loaded},
+    assemble::{self, House},
+    reload::{Folders, ReloadFault},
+};
+use crate::{
+    clock::Clock,
+    config::Config,
+    store::{Registration, StoreError},
+};
+
+/// Why the daemon did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration or the policy is at fault.
+    #[error("{0}")]
+    Policy(ReloadFault),
+    /// The database cannot be used as it is.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A started daemon.
+pub struct Running {
+    /// What the rest of the house sees of it.
+    pub app: App,
+    /// The policy that was loaded.
+    pub loaded: Loaded,
+    /// Tasks that other parts add to, such as the HTTP server; awaited at the end.
+    pub tasks: TaskTracker,
+    /// Ends those tasks.
+    pub stop: CancellationToken,
+    house: House,
+    intake_task: Option<tokio::task::JoinHandle<()>>,
+}
+
+/// Starts the daemon.
+///
+/// *Errors*: a policy at fault; a database that refuses. One that is away is waited for.
+pub async fn start(config: Config, folders: Folders, clock: Clock) -> Result<Running, StartError> {
+    let (bundle, ruling) = folders.read().map_err(StartError::Policy)?;
+    for case in folders.failing_cases(&ruling) {
+        tracing::warn!(%case, "a case of the policy fails; a reload would refuse it");
+    }
+    let loaded = Loaded {
+        version: ruling.version.to_string(),
+        rules: ruling.policy.rules().len(),
+        has_changed: true,
+    };
+    let store = assemble::open_store(&config).await?;
+    let registered = assemble::register(&store, &config).await?;
+    let mut house = assemble::house(Arc::new(config), store, registered, ruling, clock);
+    let app = house.app(folders);
+    app.keep(&loaded.version, &bundle).await;
+    app.report_loaded(&loaded).await;
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let intake_task = house.begin_work(&app, &tasks, &stop);
+    Ok(Running {
+        app,
+        loaded,
+        tasks,
+        stop,
+        house,
+        intake_task,
+    })
+}
+
+impl Running {
+    /// Ends in order, within `shutdown_timeout`: what was taken in is decided, its results go out.
+    /// Gives whether all of it was done in time; what was not is done at the next start.
+    pub async fn stop(mut self) -> bool {
+        let limit = self.app.config.shutdown_timeout.to_std();
+        let app = self.app.clone();
+        let is_done = tokio::time::timeout(limit, self.drain()).await.is_ok();
+        let held = Registration {
+            watermark: self.house.relay.watermark(),
+            ..self.house.identity.held()
+        };
+        if let Err(error) = app
+            .store
+            .write(move |desk| desk.daemon_watermark(held))
+            .await
+        {
+            tracing::warn!(%error, "the watermark was not stored; the newest results may go out again at the next start");
+        }
+        is_done
+    }
+
+    async fn drain(&mut self) {
+        self.stop.cancel();
+        if let Some(task) = self.intake_task.take() {
+            let _ = task.await;
+        }
+        self.app.intake.close();
+        for lane in self.house.lanes.drain(..) {
+            let _ = tokio::task::spawn_blocking(move || lane.join()).await;
+        }
+        while self.house.link.is_some() && !self.house.relay.is_idle() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        if let Some(link) = self.house.link.take() {
+            link.close().await;
+        }
+        self.house.stop_relay.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}

@@ -1,0 +1,280 @@
+//! The policy in force, and how another one comes into force.
+//!
+//! Rules and mappings are one version under one hash. A load compiles everything
+//! beside what is in force, runs the cases, and swaps it in atomically; batches
+//! under way keep what they began with. Anything wrong: the last good one stays,
+//! `policy.rejected` says why. The sources of every version are kept in the
+//! database, where the daemons beside this one find them.
+
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use arc_swap::ArcSwap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::mappings::Mappings;
+use crate::{
+    config::{Config, ConfigFault, Env},
+    decide::Settings,
+    domain::{directory::Directory, ids::leading_16},
+    policy::{Fault, Policy, Severity, Sources},
+    workbench::{case_file, cases},
+};
+
+/// The policy's folder cannot be read.
+const UNREADABLE: &str = "PV-RULE-080";
+/// Loading ended in a panic.
+const PANICKED: &str = "PV-RULE-081";
+
+/// The codes of this module with their remedies, for `provost explain`.
+pub const CODES: &[(&str, &str)] = &[
+    (
+        UNREADABLE,
+        "The folder of the policy or of the mappings cannot be read. Name it with PROVOST_RULES or `[policy] rules`, \
+         and let the daemon's user read it.",
+    ),
+    (
+        PANICKED,
+        "Loading the policy ended in a defect of the program. Take back the newest change, and report it.",
+    ),
+];
+
+/// Everything that decides, under one version.
+#[derive(Debug)]
+pub struct Ruling {
+    /// The hash of all sources.
+    pub version: Arc<str>,
+    /// The rules.
+    pub policy: Arc<Policy>,
+    /// The inbound mappings.
+    pub mappings: Arc<Mappings>,
+    /// What the configuration says about deciding.
+    pub settings: Arc<Settings>,
+}
+
+/// What is in force now.
+#[derive(Debug)]
+pub struct InForce {
+    ruling: ArcSwap<Ruling>,
+}
+
+impl InForce {
+    /// Begins with a ruling.
+    pub fn new(ruling: Ruling) -> Self {
+        Self {
+            ruling: ArcSwap::from_pointee(ruling),
+        }
+    }
+
+    /// Gives what is in force; what is begun with it is ended with it.
+    pub fn ruling(&self) -> Arc<Ruling> {
+        self.ruling.load_full()
+    }
+
+    /// Puts another one in force.
+    pub(super) fn swap(&self, ruling: Ruling) {
+        self.ruling.store(Arc::new(ruling));
+    }
+}
+
+fn unreadable(dir: &Path, error: &io::Error) -> Vec<Fault> {
+    vec![Fault {
+        code: UNREADABLE,
+        severity: Severity::Error,
+        file: dir.display().to_string(),
+        line: 0,
+        column: 0,
+        message: format!("cannot read the folder: {error}"),
+        hint: Some("name the folder with PROVOST_RULES or `[policy] rules`".to_owned()),
+    }]
+}
+
+/// The sources of a version, as the database keeps them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bundle {
+    /// The rules, by path.
+    pub rules: BTreeMap<String, String>,
+    /// The mappings, by name.
+    pub mappings: BTreeMap<String, String>,
+}
+
+impl Bundle {
+    /// Reads the folders.
+    ///
+    /// *Errors*: a fault that names the folder and what is wrong with it.
+    pub fn read(rules: &Path, mappings: &Path) -> Result<Self, Vec<Fault>> {
+        Ok(Self {
+            rules: Sources::read(rules)
+                .map_err(|error| unreadable(rules, &error))?
+                .files,
+            mappings: Mappings::sources(mappings).map_err(|error| unreadable(mappings, &error))?,
+        })
+    }
+
+    /// Gives the hash over all sources. *Shape*: 16 hexadecimal digits.
+    pub fn version(&self) -> String {
+        let mut hash = Sha256::new();
+        for (path, text) in self.rules.iter().chain(&self.mappings) {
+            for part in [path, text] {
+                hash.update((part.len() as u64).to_be_bytes());
+                hash.update(part.as_bytes());
+            }
+        }
+        format!("{:032x}", u128::from_be_bytes(leading_16(hash)))[..16].to_owned()
+    }
+
+    /// Compiles everything. *Errors*: all faults at once.
+    pub fn compile(&self, settings: Settings) -> Result<Ruling, Vec<Fault>> {
+        let sources = Sources {
+            files: self.rules.clone(),
+        };
+        match (
+            Policy::load(&sources, &settings.directory),
+            Mappings::load(&self.mappings),
+        ) {
+            (Ok(policy), Ok(mappings)) => Ok(Ruling {
+                version: Arc::from(self.version()),
+                policy: Arc::new(policy),
+                mappings: Arc::new(mappings),
+                settings: Arc::new(settings),
+            }),
+            (policy, mappings) => {
+                let mut faults = policy.err().unwrap_or_default();
+                faults.extend(mappings.err().unwrap_or_default());
+                Err(faults)
+            }
+        }
+    }
+}
+
+/// Where a ruling is read from.
+#[derive(Clone, Debug)]
+pub struct Folders {
+    /// The configuration's folder.
+    pub config: PathBuf,
+    /// The policy's folder.
+    pub rules: PathBuf,
+    /// The environment that the process was started with.
+    pub env: Env,
+}
+
+/// Why a ruling was not read.
+#[derive(Clone, Debug)]
+pub enum ReloadFault {
+    /// The configuration is at fault.
+    Config(Vec<ConfigFault>),
+    /// The policy is at fault.
+    Policy(Vec<Fault>),
+}
+
+impl Folders {
+    /// Gives the folder of the inbound mappings.
+    pub fn mappings(&self) -> PathBuf {
+        self.config.join("mappings")
+    }
+
+    /// Reads and compiles what stands in the folders, and runs the cases beside the rules.
+    ///
+    /// *Errors*: as [`Folders::read`], and the cases that fail.
+    pub fn read_tested(&self) -> Result<(Bundle, Ruling), ReloadFault> {
+        let (bundle, ruling) = self.read()?;
+        let faults = self.failing_cases(&ruling);
+        if faults.is_empty() {
+            Ok((bundle, ruling))
+        } else {
+            Err(ReloadFault::Policy(faults))
+        }
+    }
+
+    /// Runs the cases beside the rules; gives those that fail.
+    pub fn failing_cases(&self, ruling: &Ruling) -> Vec<Fault> {
+        match case_file::read_folder(&self.rules) {
+            Ok(files) => cases::run_all(&ruling.policy, &ruling.settings, &files, None).faults(),
+            Err(error) => unreadable(&self.rules, &error),
+        }
+    }
+
+    /// Reads and compiles what stands in the folders, people and teams included.
+    ///
+    /// *Errors*: every fault of the configuration, else every fault of the policy.
+    pub fn read(&self) -> Result<(Bundle, Ruling), ReloadFault> {
+        let config = Config::load(&self.config, &self.env)
+            .map_err(ReloadFault::Config)?
+            .config;
+        let bundle = Bundle::read(&self.rules, &self.mappings()).map_err(ReloadFault::Policy)?;
+        let ruling = bundle
+            .compile(settings(&config))
+            .map_err(ReloadFault::Policy)?;
+        Ok((bundle, ruling))
+    }
+}
+
+/// Gives what the configuration says about deciding.
+pub fn settings(config: &Config) -> Settings {
+    let directory: Directory = config.directory();
+    Settings {
+        source: config.source.clone(),
+        conversation_url: config.conversation_url.clone(),
+        directory,
+    }
+}
+
+impl ReloadFault {
+    /// Makes a fault of a load that ended in a panic, which is a defect.
+    pub(super) fn of_panic(text: &str) -> Self {
+        Self::Policy(vec![Fault {
+            code: PANICKED,
+            severity: Severity::Error,
+            file: String::new(),
+            line: 0,
+            column: 0,
+            message: format!("loading the policy failed: {text}"),
+            hint: None,
+        }])
+    }
+
+    /// Gives the faults as `[{file, line, column, message, code, hint?}]`.
+    pub fn to_json(&self) -> Vec<Value> {
+        match self {
+            Self::Config(faults) => faults
+                .iter()
+                .map(|fault| {
+                    json!({
+                        "code": fault.code, "file": fault.file, "line": fault.line, "column": fault.column,
+                        "message": format!("{}: {}", fault.key, fault.message), "hint": fault.hint,
+                    })
+                })
+                .collect(),
+            Self::Policy(faults) => faults
+                .iter()
+                .map(|fault| {
+                    json!({
+                        "code": fault.code, "file": fault.file, "line": fault.line, "column": fault.column,
+                        "message": fault.message, "hint": fault.hint,
+                    })
+                })
+                .collect(),
+        }
+    }
+}
+
+impl fmt::Display for ReloadFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, count) = match self {
+            Self::Config(faults) => (faults.first().map(ToString::to_string), faults.len()),
+            Self::Policy(faults) => (faults.first().map(ToString::to_string), faults.len()),
+        };
+        write!(f, "{}", first.unwrap_or_default())?;
+        if count > 1 {
+            write!(f, " (and {} more)", count - 1)
+        } else {
+            Ok(())
+        }
+    }
+}

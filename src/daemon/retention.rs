@@ -1,0 +1,81 @@
+//! Retention: what is older than its time is deleted, in slices, so that nothing waits on it.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::app::App;
+use crate::{
+    domain::time::{Span, Timestamp},
+    store::StoreError,
+};
+
+/// How often retention looks for what is over.
+const ROUND: Duration = Duration::from_secs(60);
+/// How many rows one transaction deletes.
+const SLICE: i64 = 1_000;
+/// How long attempts at an input count.
+const ATTEMPTS: Span = Span::from_secs(86_400);
+/// The pause between two slices.
+const BREATH: Duration = Duration::from_millis(20);
+
+/// Deletes what is over until stopped.
+pub(super) async fn run(app: App, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(ROUND) => {}
+        }
+        let now = app.clock.now();
+        let retention = &app.config.retention;
+        let mut times = vec![
+            (Part::Journal, now.minus(retention.journal)),
+            (Part::Parked, now.minus(retention.parked)),
+        ];
+        times.push((Part::Attempts, now.minus(ATTEMPTS)));
+        times.extend(retention.audit.map(|span| (Part::Audit, now.minus(span))));
+        for (part, before) in times {
+            if let Err(error) = prune(&app, part, before, &stop).await {
+                tracing::warn!(%error, ?part, "retention stopped; it goes on in a minute");
+            }
+        }
+    }
+}
+
+/// A table, or tables, with one time.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Journal,
+    Audit,
+    Parked,
+    Attempts,
+}
+
+async fn prune(
+    app: &App,
+    part: Part,
+    before: Timestamp,
+    stop: &CancellationToken,
+) -> Result<(), StoreError> {
+    let mut total = 0;
+    while !stop.is_cancelled() {
+        let deleted = app
+            .store
+            .write(move |desk| match part {
+                Part::Journal => desk.journal_prune(before, SLICE),
+                Part::Audit => desk.audit_prune(before, SLICE),
+                Part::Parked => desk.parked_prune(before, SLICE),
+                Part::Attempts => desk.attempts_prune(before, SLICE),
+            })
+            .await?;
+        total += deleted;
+        if i64::try_from(deleted).unwrap_or(0) < SLICE {
+            break;
+        }
+        tokio::time::sleep(BREATH).await;
+    }
+    if total > 0 {
+        tracing::info!(rows = total, ?part, "retention deleted what is over");
+    }
+    Ok(())
+}
