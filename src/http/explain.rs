@@ -1,0 +1,166 @@
+//! Explaining an event on the state as it is now: decided as it would be, committed never.
+//!
+//! The world is read without locks, need by need, so the answer is what a
+//! decision at this moment would have been.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{
+    page::shown,
+    problem::{Kind, Problem},
+    state::Api,
+};
+use crate::{
+    decide::{Decision, Entry, Input, decide},
+    domain::{
+        event::Event,
+        facts::Facts,
+        ids::SubjectId,
+        outcome::Outcome,
+        world::{CONTEXT_MESSAGES, Need, Subject, TeamLoad, World},
+    },
+    store::{Page, Reader, StoreError, TicketFilter},
+};
+
+/// How often a decision may ask for more.
+const MAX_ROUNDS: usize = 8;
+
+/// Explains an event.
+///
+/// *Errors*: 400 when it is not what its type asks for.
+pub(super) async fn explain(api: &Api, event: Event, entry: Entry) -> Result<Value, Problem> {
+    let input = Input::read(event, &Arc::new(entry))?;
+    let ruling = api.app.in_force.ruling();
+    let now = api.app.clock.now();
+    let subject = input.event.subject.clone();
+    let mut world = api.read(move |reader| open(reader, &subject)).await?;
+    for _ in 0..MAX_ROUNDS {
+        match decide(&ruling.policy, &ruling.settings, &world, &input, now) {
+            Decision::Outcome(outcome) => {
+                let explained = outcome.facts.as_ref().map(|state| {
+                    let facts = Facts {
+                        event: Arc::clone(&input.event),
+                        state: state.clone(),
+                    };
+                    ruling.policy.explain(&facts)
+                });
+                return Ok(answer(&ruling.version, &outcome, &shown(&explained)));
+            }
+            Decision::Needs(needs) => {
+                world = api
+                    .read(move |reader| {
+                        let mut world = world.clone();
+                        for need in &needs {
+                            load(reader, need, &mut world)?;
+                        }
+                        Ok(world)
+                    })
+                    .await?;
+            }
+        }
+    }
+    Err(Problem::new(
+        Kind::Internal,
+        "the decision asks for more without an end",
+    ))
+}
+
+fn answer(version: &str, outcome: &Outcome, explained: &Value) -> Value {
+    let rules = explained.get("rules").cloned().unwrap_or_else(|| json!([]));
+    let results: Vec<Value> = outcome
+        .results
+        .iter()
+        .map(|result| json!({ "type": result.kind, "data": result.data }))
+        .collect();
+    let follow: Vec<Value> = outcome
+        .follow
+        .iter()
+        .map(|event| json!({ "type": event.kind, "data": event.data }))
+        .collect();
+    json!({ "version": version, "rules": rules, "results": results, "follow": follow })
+}
+
+fn open(reader: &mut Reader, id: &SubjectId) -> Result<World, StoreError> {
+    let mut world = World::default();
+    let found = reader.conversation(id.as_str())?;
+    let open_tickets = found
+        .as_ref()
+        .map(|row| row.conversation.open_tickets.clone())
+        .unwrap_or_default();
+    world.subjects.insert(
+        id.clone(),
+        Subject {
+            id: id.clone(),
+            version: found.as_ref().map_or(0, |row| row.version),
+            decided_at: found.as_ref().map(|row| row.decided_at).unwrap_or_default(),
+            conversation: found.map(|row| Arc::new(row.conversation)),
+        },
+    );
+    for ticket in open_tickets {
+        load(reader, &Need::Ticket(ticket), &mut world)?;
+    }
+    Ok(world)
+}
+
+fn load(reader: &mut Reader, need: &Need, world: &mut World) -> Result<(), StoreError> {
+    match need {
+        Need::Escalation(id) => {
+            let found = reader.escalation(id)?.map(Arc::new);
+            world.escalations.insert(id.clone(), found);
+        }
+        Need::Ticket(id) => {
+            let found = reader.ticket(id)?.map(Arc::new);
+            world.tickets.insert(id.clone(), found);
+        }
+        Need::Messages(id) => {
+            let found = messages(reader, id, world)?;
+            world.messages.insert(id.clone(), found);
+        }
+        Need::Team(team) => {
+            let load = team_load(reader, team)?;
+            world.teams.insert(team.clone(), load);
+        }
+        // A number that is not taken: nothing is opened.
+        Need::TicketNumber => world.numbers.push_back(0),
+    }
+    Ok(())
+}
+
+fn messages(reader: &mut Reader, id: &SubjectId, world: &World) -> Result<Vec<Value>, StoreError> {
+    let version = world.subjects.get(id).map_or(0, |subject| subject.version);
+    let page = Page {
+        after: Some((version - 200).max(0)),
+        limit: 200,
+    };
+    let said: Vec<Value> = reader
+        .timeline(id.as_str(), page)?
+        .items
+        .iter()
+        .filter(|entry| entry.kind == "conversation.message")
+        .filter_map(|entry| {
+            let body: Value = serde_json::from_str(&entry.body).ok()?;
+            body.pointer("/data/message").cloned()
+        })
+        .collect();
+    let first = said.len().saturating_sub(CONTEXT_MESSAGES);
+    Ok(said[first..].to_vec())
+}
+
+fn team_load(reader: &mut Reader, team: &str) -> Result<TeamLoad, StoreError> {
+    let mut load = TeamLoad::default();
+    for status in ["open", "in_progress", "waiting"] {
+        let filter = TicketFilter {
+            team: Some(team.to_owned()),
+            status: Some(status.to_owned()),
+            ..TicketFilter::default()
+        };
+        for ticket in reader.tickets(&filter, Page::first(10_000))?.items {
+            if let Some(person) = ticket.assignee {
+                *load.open.entry(person).or_default() += 1;
+            }
+        }
+    }
+    Ok(load)
+}

@@ -1,0 +1,301 @@
+//! What Provost says: the outbound types, sorted by name.
+//!
+//! Read by the AsyncAPI document. Only `message.send` and the `message` of
+//! `conversation.transfer` and `call.*` are for the customer's eyes.
+
+use super::Message;
+
+/// Every outbound type of the contract.
+pub const OUTBOUND: &[Message] = &[
+    Message::planned(
+        "action.awaiting_approval",
+        "A request waits for an approval.",
+        "{request_id: text, action: text, approval_id: text}",
+    ),
+    Message::planned(
+        "action.awaiting_confirmation",
+        "A request waits for the customer's yes.",
+        "{request_id: text, action: text, prompt: text}",
+    ),
+    Message::planned(
+        "action.cancelled",
+        "A request was withdrawn before it ran.",
+        "{request_id: text, action: text, reason: text}",
+    ),
+    Message::planned(
+        "action.denied",
+        "A request was refused.",
+        r#"{request_id: text, action: text, code: "unknown_action"|"invalid_params"|"forbidden"|"limit_exceeded"|"limit_unreadable"|"rule"|"declined"|"rejected"|"expired", reason: text, rule?: text, errors?: [{path: text, message: text}]}"#,
+    ),
+    Message::planned(
+        "action.failed",
+        "An action failed.",
+        r#"{request_id: text, action: text, code: "timeout"|"upstream"|"transport"|"circuit_open"|"output", reason: text, attempts: integer}"#,
+    ),
+    Message::planned(
+        "action.notice",
+        "An action of approval level `notify` was performed.",
+        "{request_id: text, action: text}",
+    ),
+    Message::planned(
+        "action.previewed",
+        "The whole answer to a dry run.",
+        "{request_id: text, action: text, outcome: text, checks: [{check: text, outcome: text, rule?: text, detail?: text}]}",
+    ),
+    Message::planned(
+        "action.reversal_failed",
+        "An action could not be undone.",
+        "{request_id: text, action: text, reason?: text, partial?: boolean}",
+    ),
+    Message::planned(
+        "action.reversed",
+        "An action was undone.",
+        "{request_id: text, action: text, output?: any, reason?: text, partial?: boolean}",
+    ),
+    Message::planned(
+        "action.started",
+        "An action is under way.",
+        "{request_id: text, action: text}",
+    ),
+    Message::planned(
+        "action.succeeded",
+        "An action was performed.",
+        "{request_id: text, action: text, output: any, attempts: integer}",
+    ),
+    Message::planned(
+        "action.unknown",
+        "Nobody knows yet whether the action happened.",
+        "{request_id: text, action: text, reason: text, attempts: integer}",
+    ),
+    Message::planned(
+        "anomaly.detected",
+        "Something is out of the usual.",
+        "{anomaly: text, measure: text, value: number, expected: number, score: number, key: text}",
+    ),
+    Message::planned(
+        "approval.cancelled",
+        "An approval is no longer wanted.",
+        r#"{approval_id: text, reason: "conversation"|"procedure"|"superseded"|"withdrawn"}"#,
+    ),
+    Message::planned(
+        "approval.decided",
+        "An approval was decided.",
+        "{approval_id: text, decision: text, by: [{actor: actor, decision: text, reason?: text, at: time}]}",
+    ),
+    Message::planned(
+        "approval.expired",
+        "Nobody decided in time.",
+        "{approval_id: text}",
+    ),
+    Message::planned(
+        "approval.reminded",
+        "Approvers were reminded.",
+        "{approval_id: text}",
+    ),
+    Message::planned(
+        "approval.requested",
+        "People are asked to approve.",
+        "{approval_id: text, kind: text, summary: text, approvers: [text], required: integer, expires_at?: time, context: object}",
+    ),
+    Message::planned(
+        "audit.sealed",
+        "A stretch of the audit log was signed.",
+        "{seal_id: text, entries: integer, root: text, previous: text, signature: text, key_id: text}",
+    ),
+    Message::planned(
+        "call.dtmf",
+        "Digits are to be sent into a call.",
+        "{conversation_id: text, phone_id: text, digits: text}",
+    ),
+    Message::planned(
+        "call.hangup",
+        "A call is to be ended.",
+        "{conversation_id: text, phone_id: text, reason: text}",
+    ),
+    Message::planned(
+        "call.hold",
+        "A call is to be put on hold.",
+        "{conversation_id: text, phone_id: text, message: text}",
+    ),
+    Message::planned(
+        "call.transfer",
+        "A call is to be transferred.",
+        "{conversation_id: text, phone_id: text, to: text, reason: text, message?: text}",
+    ),
+    Message::built(
+        "conversation.escalated",
+        "A person is wanted.",
+        "{conversation_id: text, escalation_id: text, rule?: text, trigger: text, reason: text, priority: priority, team?: text, ticket_id?: text}",
+    ),
+    Message::built(
+        "conversation.resolve",
+        "The platform is asked to resolve the conversation.",
+        "{conversation_id: text}",
+    ),
+    Message::built(
+        "conversation.tag",
+        "The conversation gets a tag.",
+        "{conversation_id: text, tag: text}",
+    ),
+    Message::built(
+        "conversation.transfer",
+        "The platform is asked to hand the conversation to a person.",
+        r#"{conversation_id: text, to: "human", team?: text, reason: text, message: text}"#,
+    ),
+    Message::built(
+        "escalation.acknowledged",
+        "A person took an escalation.",
+        "{conversation_id?: text, escalation_id: text, by: text}",
+    ),
+    Message::built(
+        "escalation.settled",
+        "An escalation is done with.",
+        "{conversation_id?: text, escalation_id: text, by: text}",
+    ),
+    Message::built(
+        "event.rejected",
+        "An event was not taken: parked when it was not understood, refused when it was.",
+        r#"{reason: "malformed"|"unknown_type"|"invalid_data"|"missing_attribute"|"unknown_reference"|"illegal_move"|"forbidden"|"settled"|"id_reused"|"poison", detail: text, event_id?: text}"#,
+    ),
+    Message::planned(
+        "lead.created",
+        "Somebody left an address.",
+        "{conversation_id?: text, lead_id: text, email: text, name?: text, phone?: text, company?: text, message?: text}",
+    ),
+    Message::built(
+        "message.send",
+        "Something is to be said to the customer.",
+        "{conversation_id: text, text: text, reason: text}",
+    ),
+    Message::built(
+        "notice.posted",
+        "Teammates are told something.",
+        "{notice_id: text, to: [text], kind: text, about: text, text: text, link?: text}",
+    ),
+    Message::planned(
+        "notification.failed",
+        "A notification could not be delivered.",
+        "{channel: text, kind: text, about: text, error?: text}",
+    ),
+    Message::planned(
+        "notification.sent",
+        "A notification was delivered.",
+        "{channel: text, kind: text, about: text, error?: text}",
+    ),
+    Message::planned(
+        "notification.unknown",
+        "Nobody knows whether a notification arrived.",
+        "{channel: text, kind: text, about: text, error?: text}",
+    ),
+    Message::built(
+        "policy.loaded",
+        "A policy is in force.",
+        "{version: text, rules: integer}",
+    ),
+    Message::built(
+        "policy.rejected",
+        "A policy did not load; the last good one stays in force.",
+        "{errors: [{file: text, line: integer, column: integer, message: text}]}",
+    ),
+    Message::planned(
+        "procedure.awaiting_approval",
+        "A run waits for an approval.",
+        "{conversation_id?: text, run_id: text, procedure: text, version: integer, step?: text, prompt?: text, variables?: object, error?: text}",
+    ),
+    Message::planned(
+        "procedure.awaiting_input",
+        "A run waits for the customer.",
+        "{conversation_id?: text, run_id: text, procedure: text, version: integer, step?: text, prompt?: text, variables?: object, error?: text}",
+    ),
+    Message::planned(
+        "procedure.cancelled",
+        "A run was called off.",
+        "{conversation_id?: text, run_id: text, procedure: text, version: integer, step?: text, prompt?: text, variables?: object, error?: text}",
+    ),
+    Message::planned(
+        "procedure.completed",
+        "A run came to its end.",
+        "{conversation_id?: text, run_id: text, procedure: text, version: integer, step?: text, prompt?: text, variables?: object, error?: text}",
+    ),
+    Message::planned(
+        "procedure.escalated",
+        "A run handed over to a person.",
+        "{conversation_id?: text, run_id: text, procedure: text, version: integer, step?: text, prompt?: text, variables?: object, error?: text}",
+    ),
+    Message::planned(
+        "procedure.failed",
+        "A run failed.",
+        "{conversation_id?: text, run_id: text, procedure: text, version: integer, step?: text, prompt?: text, variables?: object, error?: text}",
+    ),
+    Message::planned(
+        "procedure.started",
+        "A run began.",
+        "{conversation_id?: text, run_id: text, procedure: text, version: integer, step?: text, prompt?: text, variables?: object, error?: text}",
+    ),
+    Message::built(
+        "rule.failed",
+        "A rule raised an error at run time; the others still decided.",
+        "{rule: text, file: text, line: integer, column: integer, error: text, event_id: text}",
+    ),
+    Message::planned(
+        "sla.breached",
+        "A clock ran out.",
+        "{ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, percent?: integer, level?: integer, breached_at?: time, overdue_ms?: integer, cause?: text, reason?: text, before?: object}",
+    ),
+    Message::planned(
+        "sla.cancelled",
+        "A clock was called off.",
+        "{ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, percent?: integer, level?: integer, breached_at?: time, overdue_ms?: integer, cause?: text, reason?: text, before?: object}",
+    ),
+    Message::planned(
+        "sla.escalated",
+        "A breach climbed a level.",
+        "{ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, percent?: integer, level?: integer, breached_at?: time, overdue_ms?: integer, cause?: text, reason?: text, before?: object}",
+    ),
+    Message::planned(
+        "sla.met",
+        "A target was met.",
+        "{ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, percent?: integer, level?: integer, breached_at?: time, overdue_ms?: integer, cause?: text, reason?: text, before?: object}",
+    ),
+    Message::planned(
+        "sla.paused",
+        "A clock stands still.",
+        "{ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, percent?: integer, level?: integer, breached_at?: time, overdue_ms?: integer, cause?: text, reason?: text, before?: object}",
+    ),
+    Message::planned(
+        "sla.resumed",
+        "A clock runs again.",
+        "{ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, percent?: integer, level?: integer, breached_at?: time, overdue_ms?: integer, cause?: text, reason?: text, before?: object}",
+    ),
+    Message::planned(
+        "sla.retargeted",
+        "A clock got another target.",
+        "{ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, percent?: integer, level?: integer, breached_at?: time, overdue_ms?: integer, cause?: text, reason?: text, before?: object}",
+    ),
+    Message::planned(
+        "sla.retracted",
+        "A breach was taken back.",
+        "{ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, percent?: integer, level?: integer, breached_at?: time, overdue_ms?: integer, cause?: text, reason?: text, before?: object}",
+    ),
+    Message::planned(
+        "sla.started",
+        "A clock runs.",
+        "{ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, percent?: integer, level?: integer, breached_at?: time, overdue_ms?: integer, cause?: text, reason?: text, before?: object}",
+    ),
+    Message::planned(
+        "sla.warning",
+        "A clock is near its end.",
+        "{ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, percent?: integer, level?: integer, breached_at?: time, overdue_ms?: integer, cause?: text, reason?: text, before?: object}",
+    ),
+    Message::planned(
+        "ticket.commented",
+        "A comment that is not internal.",
+        "{conversation_id?: text, ticket_id: text, body: text, by: text}",
+    ),
+    Message::built("ticket.created", "A ticket was opened.", "ticket"),
+    Message::built(
+        "ticket.updated",
+        "A ticket was changed: each field with its old and new value.",
+        "{conversation_id?: text, ticket_id: text, changes: object}",
+    ),
+];

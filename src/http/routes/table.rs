@@ -1,0 +1,231 @@
+//! The registry's entries, in the order of the contract's table.
+//!
+//! One entry a route: path, sentence, query, body, answer, handler. An entry
+//! without `.by(…)` is planned.
+
+use axum::routing;
+
+use super::{
+    Access, Parameter, Route,
+    Verb::{Delete, Get, Patch, Post, Put},
+};
+use crate::http::{
+    asyncapi, audit, conversations, escalations, events, intake, openapi, parked, policy, results,
+    status, tickets,
+};
+
+const fn p(name: &'static str, shape: &'static str, summary: &'static str) -> Parameter {
+    Parameter {
+        name,
+        shape,
+        summary,
+    }
+}
+
+const LIMIT: Parameter = p(
+    "limit",
+    "integer",
+    "At most so many, 1 to 1000; 100 by default.",
+);
+const AFTER: Parameter = p("after", "text", "`next` of the page before.");
+const PAGE: &[Parameter] = &[LIMIT, AFTER];
+const LISTING: &str = "{items: [object], next?: text}";
+const TAKEN: &str =
+    "{accepted: integer, duplicates: integer, ignored?: integer, refused?: [object]}";
+
+/// Every route of the contract, and what Provost adds to it.
+pub const ROUTES: &[Route] = &[
+    Route::new(Post, "/v1/events", "Takes events in: structured, binary or batched CloudEvents.")
+        .takes("event")
+        .answers(202, TAKEN)
+        .by(|| routing::post(events::take_in)),
+    Route::new(Post, "/v1/intake/{mapping}", "Takes a foreign message in through an inbound mapping.")
+        .access(Access::Signature)
+        .takes("any")
+        .answers(202, TAKEN)
+        .by(|| routing::post(intake::take_in)),
+    Route::new(Get, "/v1/results", "What was published, in order; with `Accept: text/event-stream` as a stream.")
+        .query(&[
+            LIMIT,
+            p("after", "text", "A result's `sequence`, or `latest`; results after it. From the beginning when absent."),
+            p("type", "text", "Only these types, separated by commas; `ticket.*` for all of a kind."),
+            p("conversation", "text", "Only results of this conversation."),
+        ])
+        .answers(200, "{items: [result], next: text}")
+        .by(|| routing::get(results::read)),
+    Route::new(Get, "/v1/conversations", "Conversations, the newest first.")
+        .query(&[
+            LIMIT,
+            AFTER,
+            p("status", r#""open"|"resolved"|"ended""#, "Only those in this status."),
+            p("channel", "text", "Only those of this channel."),
+            p("customer", "text", "Only those with the customer of this id."),
+        ])
+        .answers(200, LISTING)
+        .by(|| routing::get(conversations::list)),
+    Route::new(Get, "/v1/conversations/{id}", "A conversation: its state and its timeline.")
+        .query(&[LIMIT, p("after", "text", "`next` of the page before; the timeline goes on after it.")])
+        .answers(200, "{conversation_id: text, state: object, timeline: [object], next?: text}")
+        .by(|| routing::get(conversations::show)),
+    Route::new(Get, "/v1/tickets", "Tickets, the newest first.")
+        .query(&[
+            LIMIT,
+            AFTER,
+            p("status", "ticket_status", "Only those in this status."),
+            p("priority", "priority", "Only those of this priority."),
+            p("team", "text", "Only those of this team."),
+            p("assignee", "text", "Only those of this person."),
+            p("category", "text", "Only those about this."),
+            p("tag", "text", "Only those with this tag."),
+            p("conversation", "text", "Only those of this conversation."),
+        ])
+        .answers(200, "{items: [ticket], next?: text}")
+        .by(|| routing::get(tickets::list)),
+    Route::new(Post, "/v1/tickets", "Opens a ticket.")
+        .takes("{conversation_id?: text, subject: text, description?: text, priority?: priority, category?: text, tags?: [text], assignee?: text, team?: text}")
+        .answers(201, "ticket")
+        .by(|| routing::post(tickets::create)),
+    Route::new(Get, "/v1/tickets/counts", "How many tickets are open, in progress, and resolved today.")
+        .query(&[p("timezone", "text", "Whose day is today; UTC when absent.")])
+        .answers(200, "{open: integer, in_progress: integer, waiting: integer, resolved_today: integer, closed_today: integer, timezone: text, since: time}")
+        .by(|| routing::get(tickets::counts)),
+    Route::new(Get, "/v1/tickets/{id}", "A ticket.")
+        .answers(200, "ticket")
+        .by(|| routing::get(tickets::show)),
+    Route::new(Patch, "/v1/tickets/{id}", "Changes a ticket.")
+        .takes("{status?: ticket_status, priority?: priority, category?: text, assignee?: text, team?: text, subject?: text, tags_added?: [text], tags_removed?: [text]}")
+        .answers(200, "ticket")
+        .by(|| routing::patch(tickets::update)),
+    Route::new(Post, "/v1/tickets/{id}/comments", "Comments on a ticket.")
+        .takes("{body: text, internal?: boolean}"),
+    Route::new(Get, "/v1/escalations", "Escalations, the newest first.")
+        .query(&[
+            LIMIT,
+            AFTER,
+            p("state", r#""raised"|"acknowledged"|"settled""#, "Only those in this state."),
+            p("team", "text", "Only those of this team."),
+            p("priority", "priority", "Only those of this priority."),
+            p("conversation", "text", "Only those of this conversation."),
+        ])
+        .answers(200, "{items: [escalation], next?: text}")
+        .by(|| routing::get(escalations::list)),
+    Route::new(Get, "/v1/escalations/{id}", "An escalation.")
+        .answers(200, "escalation")
+        .by(|| routing::get(escalations::show)),
+    Route::new(Post, "/v1/escalations/{id}/ack", "Takes an escalation.")
+        .takes("{reason?: text}")
+        .answers(200, "escalation")
+        .by(|| routing::post(escalations::acknowledge)),
+    Route::new(Post, "/v1/escalations/{id}/settle", "Declares an escalation done with.")
+        .takes("{reason?: text}")
+        .answers(200, "escalation")
+        .by(|| routing::post(escalations::settle)),
+    Route::new(Get, "/v1/leads", "Leads.").query(PAGE).answers(200, LISTING),
+    Route::new(Get, "/v1/actions", "The catalogue of actions.")
+        .query(&[p("phase", "text", "Only those for this phase.")])
+        .answers(200, LISTING),
+    Route::new(Post, "/v1/actions/{name}/requests", "Requests an action.")
+        .takes("{request_id?: text, conversation_id?: text, params: object, dry_run?: boolean}")
+        .answers(202, "{request_id: text, state: text}"),
+    Route::new(Get, "/v1/requests", "Requests for actions.").query(PAGE).answers(200, LISTING),
+    Route::new(Get, "/v1/requests/{id}", "A request for an action."),
+    Route::new(Post, "/v1/requests/{id}/reversal", "Asks for an action to be undone.")
+        .takes("{reason: text, params?: object}"),
+    Route::new(Post, "/v1/requests/{id}/resolution", "Says what became of an unknown one.")
+        .takes(r#"{outcome: "succeeded"|"failed", reason: text}"#),
+    Route::new(Get, "/v1/approvals", "Approvals.")
+        .query(&[LIMIT, AFTER, p("state", "text", "Only those in this state.")])
+        .answers(200, LISTING),
+    Route::new(Get, "/v1/approvals/{id}", "An approval."),
+    Route::new(Post, "/v1/approvals/{id}/decision", "Decides on an approval, as the token's owner.")
+        .takes(r#"{decision: "approve"|"reject", reason?: text}"#),
+    Route::new(Get, "/v1/delegations", "Delegations.").query(PAGE).answers(200, LISTING),
+    Route::new(Post, "/v1/delegations", "Delegates.").takes("object"),
+    Route::new(Get, "/v1/procedures", "Procedures.").query(PAGE).answers(200, LISTING),
+    Route::new(Post, "/v1/procedures", "Makes a procedure, as a draft.").takes("object"),
+    Route::new(Get, "/v1/procedures/catalogue", "What can be started: active slugs with their triggers.")
+        .answers(200, LISTING),
+    Route::new(Get, "/v1/procedures/{slug}", "A procedure."),
+    Route::new(Get, "/v1/procedures/{slug}/versions/{n}", "A version of a procedure."),
+    Route::new(Put, "/v1/procedures/{slug}", "Replaces the draft of a procedure.").takes("object"),
+    Route::new(Post, "/v1/procedures/{slug}/publish", "Publishes the draft as a new version."),
+    Route::new(Post, "/v1/procedures/{slug}/archive", "Archives a procedure."),
+    Route::new(Post, "/v1/procedures/{slug}/validate", "Validates the draft."),
+    Route::new(Post, "/v1/procedures/{slug}/simulate", "Runs it with scripted inputs and mocked answers.")
+        .takes("{inputs: any, mocks: object, approvals: object}"),
+    Route::new(Get, "/v1/runs", "Runs of procedures.").query(PAGE).answers(200, LISTING),
+    Route::new(Get, "/v1/runs/{id}", "A run."),
+    Route::new(Post, "/v1/runs/{id}/cancel", "Calls a run off.").takes("{reason?: text}"),
+    Route::new(Get, "/v1/audit", "The audit log, the newest entry first.")
+        .query(&[
+            LIMIT,
+            AFTER,
+            p("conversation", "text", "Only entries on this conversation."),
+            p("customer", "text", "Only entries on this customer; from a later release."),
+            p("actor", "text", "Only what this actor asked: `kind:id`, such as `agent:dana`."),
+            p("action", "text", "Only this type."),
+            p("outcome", r#""done"|"denied"|"failed""#, "Only those that ended so."),
+            p("rule", "text", "Only those where this rule fired first."),
+            p("from", "time", "Not before this time."),
+            p("to", "time", "Before this time."),
+            p("amount_min", "number", "From a later release."),
+            p("amount_max", "number", "From a later release."),
+        ])
+        .answers(200, LISTING)
+        .by(|| routing::get(audit::search)),
+    Route::new(Get, "/v1/audit/export", "The audit log as a file.")
+        .query(&[p("format", r#""csv"|"jsonl""#, "The form.")]),
+    Route::new(Get, "/v1/audit/verify", "Walks the whole chain and names the first bad entry.")
+        .answers(200, "{valid: boolean, entries: integer, first?: integer, last?: integer, fault?: text}")
+        .by(|| routing::get(audit::verify)),
+    Route::new(Get, "/v1/audit/{sequence}", "An entry of the audit log.")
+        .by(|| routing::get(audit::show)),
+    Route::new(Delete, "/v1/customers/{id}", "Erases a person."),
+    Route::new(Get, "/v1/policy", "The policy in force.")
+        .answers(200, "{version: text, rules: [object], schedules: [object], warnings: [object]}")
+        .by(|| routing::get(policy::show)),
+    Route::new(Post, "/v1/policy/reload", "Reads the policy folder again.")
+        .answers(200, "{version: text, rules: integer}")
+        .by(|| routing::post(policy::reload)),
+    Route::new(Post, "/v1/policy/explain", "Says what each rule makes of an event, without effect.")
+        .takes("event")
+        .by(|| routing::post(policy::explain)),
+    Route::new(Post, "/v1/policy/backtest", "Decides recorded events again under another policy.")
+        .takes("object"),
+    Route::new(Get, "/v1/policy/shadow", "What the shadow policy would have decided otherwise."),
+    Route::new(Get, "/v1/sla", "SLA clocks.").query(PAGE).answers(200, LISTING),
+    Route::new(Get, "/v1/sla/{ticket}/explain", "How a ticket's clocks came to stand where they are.")
+        .answers(200, "{clocks: [object]}"),
+    Route::new(Post, "/v1/sla/repin", "Moves running clocks to today's policy.").takes("object"),
+    Route::new(Get, "/v1/anomalies", "What was out of the usual.").query(PAGE).answers(200, LISTING),
+    Route::new(Get, "/v1/reports/{name}", "A report."),
+    Route::new(Post, "/v1/channels/{name}/test", "Posts a test notice to a channel."),
+    Route::new(Get, "/v1/parked", "What could not be understood, the newest first.")
+        .query(PAGE)
+        .answers(200, LISTING)
+        .by(|| routing::get(parked::list)),
+    Route::new(Get, "/v1/parked/{id}", "A parked message, whole.").by(|| routing::get(parked::show)),
+    Route::new(Delete, "/v1/parked/{id}", "Drops a parked message for good.")
+        .answers(200, "{parked_id: text, dropped: boolean}")
+        .by(|| routing::delete(parked::discard)),
+    Route::new(Post, "/v1/parked/{id}/replay", "Takes a parked message in again.")
+        .answers(202, TAKEN)
+        .by(|| routing::post(parked::replay)),
+    Route::new(Get, "/v1/status", "How the daemon is doing.").by(|| routing::get(status::show)),
+    Route::new(Get, "/healthz", "Whether the process is alive.")
+        .access(Access::Open)
+        .by(|| routing::get(status::health)),
+    Route::new(Get, "/readyz", "Whether it takes events in.")
+        .access(Access::Open)
+        .by(|| routing::get(status::ready)),
+    Route::new(Get, "/metrics", "Prometheus metrics.")
+        .access(Access::Open)
+        .answers(200, "text")
+        .by(|| routing::get(status::metrics)),
+    Route::new(Get, "/openapi.json", "This document.")
+        .access(Access::Open)
+        .by(|| routing::get(openapi::serve)),
+    Route::new(Get, "/asyncapi.json", "The events, both ways, as AsyncAPI 3.")
+        .access(Access::Open)
+        .by(|| routing::get(asyncapi::serve)),
+];

@@ -1,0 +1,243 @@
+//! Walking the audit log's chain, slice by slice, in bounded memory.
+//!
+//! The tail is read first; the walk ends there, so that a log that grows
+//! meanwhile does not disturb it. Used by `GET /v1/audit/verify` and, straight
+//! on a database, by `provost audit verify --database`.
+
+use serde::Serialize;
+
+use crate::domain::{
+    audit::{AuditBody, ChainFault, ChainWalk, GENESIS},
+    record::{AuditRow, Tail},
+};
+
+/// How many entries are read at once.
+pub const SLICE: i64 = 1_000;
+
+/// A walk under way.
+#[derive(Debug)]
+pub struct Verification {
+    tail: Tail,
+    walk: Option<ChainWalk>,
+    first: Option<i64>,
+    last: i64,
+    entries: i64,
+    fault: Option<ChainFault>,
+}
+
+/// What a walk found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Whether every entry is as it was written, and none is missing.
+    pub valid: bool,
+    /// How many were looked at.
+    pub entries: i64,
+    /// The first that is still kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<i64>,
+    /// The newest, by the tail.
+    pub last: i64,
+    /// The first bad entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+impl Verification {
+    /// Begins a walk that ends at `tail`.
+    pub fn until(tail: Tail) -> Self {
+        Self {
+            tail,
+            walk: None,
+            first: None,
+            last: 0,
+            entries: 0,
+            fault: None,
+        }
+    }
+
+    /// Gives the sequence after which the next slice begins; `None` when the walk is over.
+    pub fn next(&self) -> Option<i64> {
+        (self.fault.is_none() && self.last < self.tail.audit_sequence).then_some(self.last)
+    }
+
+    /// Takes the next slice; an empty one ends the walk.
+    pub fn take(&mut self, rows: &[AuditRow]) {
+        if rows.is_empty() {
+            self.fault = Some(ChainFault::Cut {
+                expected: self.tail.audit_sequence,
+                found: self.last,
+            });
+        }
+        for row in rows {
+            if row.entry.sequence > self.tail.audit_sequence || self.fault.is_some() {
+                return;
+            }
+            self.fault = self.step(row).err();
+            if self.fault.is_none() {
+                self.last = row.entry.sequence;
+                self.entries += 1;
+            }
+        }
+    }
+
+    fn step(&mut self, row: &AuditRow) -> Result<(), ChainFault> {
+        let entry = &row.entry;
+        match &mut self.walk {
+            Some(walk) => walk.step(entry)?,
+            None if entry.sequence == 1 => {
+                let mut walk = ChainWalk::after(0, GENESIS);
+                walk.step(entry)?;
+                self.walk = Some(walk);
+            }
+            // What retention removed cannot be linked; the first that is kept is the anchor.
+            None => self.walk = Some(ChainWalk::after(entry.sequence, entry.hash)),
+        }
+        self.first.get_or_insert(entry.sequence);
+        match differing(row) {
+            Some(column) => Err(ChainFault::Column {
+                sequence: entry.sequence,
+                column,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the walk.
+    pub fn report(self) -> Report {
+        let fault = self.fault.or_else(|| {
+            let (sequence, hash) = (self.tail.audit_sequence, &self.tail.audit_hash);
+            let walk = self.walk.unwrap_or(ChainWalk::after(0, GENESIS));
+            walk.end(sequence, hash).err()
+        });
+        Report {
+            valid: fault.is_none(),
+            entries: self.entries,
+            first: self.first,
+            last: self.tail.audit_sequence,
+            fault: fault.map(|fault| fault.to_string()),
+        }
+    }
+}
+
+/// Gives the column that does not say what the hashed body says.
+fn differing(row: &AuditRow) -> Option<&'static str> {
+    let Ok(body) = serde_json::from_str::<AuditBody>(&row.entry.body) else {
+        return Some("body");
+    };
+    let kind = serde_json::to_value(body.actor.kind).unwrap_or_default();
+    let actor = format!("{}:{}", kind.as_str().unwrap_or_default(), body.actor.id);
+    [
+        ("at", body.at == row.at),
+        ("subject", body.subject == row.subject.as_str()),
+        ("actor", actor == row.actor),
+        ("action", body.action == row.action),
+        ("outcome", body.outcome.as_str() == row.outcome),
+        (
+            "rule",
+            body.rules.first().map_or("", String::as_str) == row.rule,
+        ),
+    ]
+    .into_iter()
+    .find_map(|(column, is_same)| (!is_same).then_some(column))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        actor::Actor,
+        audit::{AuditEntry, AuditOutcome, leaf, link},
+        ids::SubjectId,
+        time::Timestamp,
+    };
+
+    fn chain(length: i64) -> (Vec<AuditRow>, Tail) {
+        let mut hash = GENESIS;
+        let rows = (1..=length)
+            .map(|sequence| {
+                let body = AuditBody {
+                    v: 1,
+                    at: Timestamp::from_micros(sequence),
+                    actor: Actor::rule("Refunds"),
+                    action: "conversation.message".to_owned(),
+                    event_id: format!("e-{sequence}"),
+                    source: "/chat".to_owned(),
+                    subject: "c".to_owned(),
+                    outcome: AuditOutcome::Done,
+                    rules: vec!["Refunds".to_owned()],
+                    checks: Vec::new(),
+                    effects: Vec::new(),
+                    policy: "p".to_owned(),
+                };
+                let text = serde_json::to_string(&body).expect("json");
+                hash = link(&hash, sequence, sequence, &leaf(&text));
+                AuditRow {
+                    entry: AuditEntry {
+                        sequence,
+                        position: sequence,
+                        body: text,
+                        hash,
+                    },
+                    at: body.at,
+                    subject: SubjectId::from("c"),
+                    actor: "system:rule:Refunds".to_owned(),
+                    action: body.action,
+                    outcome: "done",
+                    rule: "Refunds".to_owned(),
+                }
+            })
+            .collect();
+        let tail = Tail {
+            position: length,
+            audit_sequence: length,
+            audit_hash: hash,
+        };
+        (rows, tail)
+    }
+
+    fn verify(rows: &[AuditRow], tail: Tail) -> Report {
+        let mut walk = Verification::until(tail);
+        while let Some(after) = walk.next() {
+            let slice: Vec<AuditRow> = rows
+                .iter()
+                .filter(|row| row.entry.sequence > after)
+                .take(2)
+                .cloned()
+                .collect();
+            walk.take(&slice);
+        }
+        walk.report()
+    }
+
+    #[test]
+    fn a_whole_chain_verifies_also_while_it_grows_and_after_it_was_pruned() {
+        let (rows, tail) = chain(5);
+        assert!(verify(&rows, tail).valid);
+        assert!(verify(&chain(9).0, tail).valid);
+        let pruned = verify(&rows[2..], tail);
+        assert_eq!(
+            (pruned.valid, pruned.first, pruned.entries),
+            (true, Some(3), 3)
+        );
+        assert!(verify(&[], chain(0).1).valid);
+    }
+
+    #[test]
+    fn the_first_bad_entry_is_named() {
+        let (rows, tail) = chain(5);
+        let fault = |change: fn(&mut Vec<AuditRow>)| {
+            let mut rows = rows.clone();
+            change(&mut rows);
+            verify(&rows, tail).fault.unwrap_or_default()
+        };
+        assert_eq!(
+            fault(|rows| rows[3].entry.body.push(' ')),
+            "entry 4 does not match its hash"
+        );
+        assert!(fault(|rows| rows[2].actor = "agent:eve".into()).contains("column `actor`"));
+        assert!(fault(|rows| rows[0].rule.clear()).contains("entry 1: its column `rule`"));
+        assert!(fault(|rows| drop(rows.remove(2))).contains("entry 3 is missing"));
+        assert!(fault(|rows| rows.truncate(4)).contains("ends with entry 4"));
+        assert!(fault(Vec::clear).contains("ends with entry 0"));
+    }
+}
