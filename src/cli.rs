@@ -1,0 +1,152 @@
+//! The command line: one subcommand a file, all of them listed in `Command`.
+//!
+//! Most speak to a running daemon over its HTTP API; `run`, `rules`, `token`,
+//! `migrate` and `bench` do not need one. Exit codes: 0 clean, 1 run-time
+//! failure, 2 usage, 78 configuration or policy in error.
+
+pub mod audit;
+pub mod bench;
+pub mod completions;
+pub mod conversations;
+pub mod escalations;
+pub mod explain;
+pub mod migrate;
+pub mod parked;
+pub mod publish;
+pub mod results;
+pub mod rules;
+pub mod run;
+pub mod status;
+pub mod tickets;
+pub mod token;
+
+mod client;
+mod failure;
+mod offline;
+mod output;
+
+use std::{future::Future, process::ExitCode};
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+pub use failure::Failure;
+
+/// What `EX_CONFIG` is on every Unix: configuration or policy in error.
+pub const EXIT_CONFIG: u8 = 78;
+
+const EXAMPLES: &str = "\
+Examples:
+  provost                                   start the daemon, as `provost run` does
+  provost token create --name dana --roles agent,manager
+  provost publish conversation.ndjson       hand events to the daemon
+  provost results --follow                  watch what follows from them
+  provost rules check                       read the policy folder, report every fault
+
+Set PROVOST_TOKEN to a token for the commands that speak to a daemon.";
+
+/// Events in, rules decide, results out.
+#[derive(Debug, Parser)]
+#[command(name = "provost", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: run::Args,
+}
+
+/// The subcommands, in the order in which they are shown.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the daemon (also without any subcommand)
+    Run(run::Args),
+    /// Hand events to a daemon or straight to the broker
+    Publish(publish::Args),
+    /// Show or follow what was published
+    Results(results::Args),
+    /// Look at conversations
+    #[command(visible_alias = "conversation")]
+    Conversations(conversations::Args),
+    /// Look at, open and change tickets
+    #[command(visible_alias = "ticket")]
+    Tickets(tickets::Args),
+    /// Look at, take and settle escalations
+    #[command(visible_alias = "escalation")]
+    Escalations(escalations::Args),
+    /// Deal with messages that could not be understood
+    Parked(parked::Args),
+    /// Search and verify the audit log
+    Audit(audit::Args),
+    /// Check, list, test and explain the policy; needs no daemon
+    Rules(rules::Args),
+    /// Make, list and revoke tokens; works on the database
+    Token(token::Args),
+    /// Show how a daemon is doing
+    Status(status::Args),
+    /// Bring the database up to date
+    Migrate(migrate::Args),
+    /// Measure throughput and latency
+    Bench(bench::Args),
+    /// Say what a code such as PV-RULE-003 means and what to do
+    Explain(explain::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+}
+
+/// Parses the arguments and runs what they name.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command.unwrap_or(Command::Run(cli.run)) {
+        Command::Run(args) => return run::main(args),
+        Command::Rules(args) => return rules::main(args),
+        Command::Bench(args) => return bench::main(args),
+        Command::Publish(args) => block_on(publish::main(args)),
+        Command::Results(args) => block_on(results::main(args)),
+        Command::Conversations(args) => block_on(conversations::main(args)),
+        Command::Tickets(args) => block_on(tickets::main(args)),
+        Command::Escalations(args) => block_on(escalations::main(args)),
+        Command::Parked(args) => block_on(parked::main(args)),
+        Command::Audit(args) => block_on(audit::main(args)),
+        Command::Token(args) => token::main(args),
+        Command::Status(args) => block_on(status::main(args)),
+        Command::Migrate(args) => migrate::main(&args),
+        Command::Explain(args) => explain::main(&args),
+        Command::Completions(args) => completions::main(&args, &mut Cli::command()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("the runtime does not start: {error}")))?
+        .block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_says_what_it_does() {
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn no_subcommand_means_run() {
+        let cli = Cli::try_parse_from(["provost"]).expect("valid");
+        assert!(cli.command.is_none());
+        let cli = Cli::try_parse_from(["provost", "tickets", "list", "--output", "json"]);
+        assert!(cli.is_ok(), "{cli:?}");
+    }
+}

@@ -1,0 +1,259 @@
+//! The daemon under measurement: a process of its own, with a configuration of its own.
+
+use std::{
+    fs::{self, File},
+    net::TcpListener,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use super::{
+    Args,
+    load::Names,
+    machine,
+    report::{Figures, Plan, Rate},
+};
+use crate::{
+    cli::Failure,
+    clock::Stopwatch,
+    store::{Role, Store},
+};
+
+/// The policy of a bench.
+const POLICY: &str = include_str!("policy.rhai");
+/// How long the daemon may take to be ready, to stop, and to move on.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_millis(25);
+
+/// A running daemon.
+pub(super) struct Daemon {
+    process: Child,
+    folder: PathBuf,
+    address: String,
+    http: reqwest::Client,
+}
+
+/// Counters of the daemon at one moment.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sample {
+    seconds: f64,
+    published: f64,
+    decided: f64,
+    batches: f64,
+}
+
+/// Brings the database up to date and fills its journal, if that is asked for.
+pub(super) fn prepare(args: &Args) -> Result<Plan, Failure> {
+    let store = Store::open(&args.database, Role::Tool)?;
+    store.migrate()?;
+    if args.rows > 0 {
+        super::say(&format!("filling the journal up to {} rows", args.rows));
+        store.desk().journal_fill(args.rows)?;
+    }
+    let journal_rows = store.reader().tail()?.position;
+    Ok(Plan {
+        database: store.describe(),
+        journal_rows,
+    })
+}
+
+impl Daemon {
+    /// Starts a daemon and waits until it is ready.
+    pub(super) async fn start(args: &Args) -> Result<Self, Failure> {
+        let folder = std::env::temp_dir().join(format!("provost-bench-{}", std::process::id()));
+        fs::create_dir_all(folder.join("rules"))?;
+        fs::write(folder.join("rules/bench.rhai"), POLICY)?;
+        fs::write(folder.join("provost.toml"), configuration(&args.queue_type))?;
+        // Free a moment ago; a port that is taken meanwhile shows as a daemon that does not start.
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let log = match &args.log {
+            Some(path) => Stdio::from(File::options().create(true).append(true).open(path)?),
+            None => Stdio::null(),
+        };
+        let process = Command::new(std::env::current_exe()?)
+            .arg("run")
+            .arg("--config")
+            .arg(&folder)
+            .env("PROVOST_RULES", folder.join("rules"))
+            .env("PROVOST_DATABASE_URL", &args.database)
+            .env("PROVOST_AMQP_URL", &args.amqp)
+            .env("PROVOST_HTTP_LISTEN", &address)
+            .env("PROVOST_LOG", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()?;
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .map_err(|error| Failure::new(format!("the HTTP client: {error}")))?;
+        let mut daemon = Self {
+            process,
+            folder,
+            address,
+            http,
+        };
+        daemon.wait_until_ready().await?;
+        Ok(daemon)
+    }
+
+    async fn wait_until_ready(&mut self) -> Result<(), Failure> {
+        let watch = Stopwatch::start();
+        while watch.elapsed() < PATIENCE {
+            if let Some(status) = self.process.try_wait()? {
+                return Err(Failure::new(format!("the daemon does not start: {status}"))
+                    .next("see its log with --log FILE"));
+            }
+            let answer = self
+                .http
+                .get(format!("http://{}/readyz", self.address))
+                .send()
+                .await;
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Err(Failure::new("the daemon is not ready within a minute")
+            .next("see its log with --log FILE"))
+    }
+
+    /// Waits until `events` events are decided and their results published; gives how fast that went.
+    pub(super) async fn drain(&mut self, events: u64) -> Result<Rate, Failure> {
+        #[expect(clippy::cast_precision_loss, reason = "a count of events")]
+        let wanted = events as f64;
+        let watch = Stopwatch::start();
+        let mut samples: Vec<Sample> = Vec::new();
+        let mut moved = watch.elapsed();
+        loop {
+            let sample = Sample {
+                seconds: watch.elapsed().as_secs_f64(),
+                ..self.sample().await?
+            };
+            let before = samples.last().map_or(-1.0, |sample| sample.published);
+            if sample.published > before {
+                moved = watch.elapsed();
+            }
+            samples.push(sample);
+            let results = sample.published;
+            if sample.decided >= wanted
+                && results > 0.0
+                && (results - before).abs() < 0.5
+                && self.is_idle().await?
+            {
+                return Ok(rate(&samples, wanted));
+            }
+            if watch.elapsed().saturating_sub(moved) > PATIENCE {
+                return Err(Failure::new("the daemon publishes nothing more")
+                    .next("see its log with --log FILE"));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn sample(&self) -> Result<Sample, Failure> {
+        let text = self.metrics().await?;
+        Ok(Sample {
+            seconds: 0.0,
+            published: value(&text, "provost_results_published_total"),
+            decided: value(&text, "provost_events_decided_total"),
+            batches: value(&text, "provost_batch_events_count"),
+        })
+    }
+
+    async fn is_idle(&self) -> Result<bool, Failure> {
+        Ok(value(&self.metrics().await?, "provost_results_unpublished") < 0.5)
+    }
+
+    async fn metrics(&self) -> Result<String, Failure> {
+        let answer = async {
+            self.http
+                .get(format!("http://{}/metrics", self.address))
+                .send()
+                .await?
+                .text()
+                .await
+        };
+        answer
+            .await
+            .map_err(|error| Failure::new(format!("the daemon does not answer: {error}")))
+    }
+
+    /// Gives what the daemon took so far.
+    pub(super) async fn figures(&self) -> Result<Figures, Failure> {
+        let (resident_mib, peak_mib) = machine::memory_mib(self.process.id());
+        let sample = self.sample().await?;
+        Ok(Figures {
+            resident_mib,
+            peak_mib,
+            inputs_per_commit: sample.decided / sample.batches.max(1.0),
+        })
+    }
+
+    /// Stops it as an operator would, and waits.
+    pub(super) async fn stop(mut self) -> Result<(), Failure> {
+        let process = self.process.id().to_string();
+        Command::new("kill").args(["-TERM", &process]).status()?;
+        let watch = Stopwatch::start();
+        while self.process.try_wait()?.is_none() {
+            if watch.elapsed() > PATIENCE {
+                return Err(Failure::new("the daemon does not stop within a minute"));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Both fail when it has ended, which is as it should be.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Gives the rate between the first tenth and the last twentieth of the results.
+fn rate(samples: &[Sample], events: f64) -> Rate {
+    let total = samples.last().map_or(0.0, |sample| sample.published);
+    let at = |share: f64| {
+        samples
+            .iter()
+            .find(|sample| sample.published >= total * share)
+            .copied()
+            .unwrap_or_default()
+    };
+    let (start, end) = (at(0.1), at(0.95));
+    let share = (end.published - start.published) / total;
+    Rate {
+        per_second: share * events / (end.seconds - start.seconds),
+        seconds: end.seconds,
+    }
+}
+
+/// Gives the sum over a metric's labels.
+fn value(text: &str, name: &str) -> f64 {
+    text.lines()
+        .filter(|line| {
+            line.strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with([' ', '{']))
+        })
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum()
+}
+
+fn configuration(queue_type: &str) -> String {
+    let names = Names::default();
+    format!(
+        "[broker]\nevents_exchange = \"{}\"\ninbox = \"{}\"\nresults_exchange = \"{}\"\ndead_exchange = \"{}\"\n\
+         parked_queue = \"{}\"\nqueue_type = \"{queue_type}\"\n[policy]\nwatch = false\n",
+        names.events_exchange,
+        names.inbox,
+        names.results_exchange,
+        names.dead_exchange,
+        names.parked
+    )
+}

@@ -1,0 +1,153 @@
+//! The figures of a bench, for people and for programs.
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::cli::{
+    Failure,
+    output::{self, Output},
+};
+
+/// How fast something went through.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Rate {
+    /// Events a second, between the first tenth and the last twentieth of the run.
+    pub(super) per_second: f64,
+    /// How long the whole took.
+    pub(super) seconds: f64,
+}
+
+/// What the daemon took for it.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Figures {
+    /// Resident memory at the end of the run.
+    pub(super) resident_mib: u64,
+    /// Its peak.
+    pub(super) peak_mib: u64,
+    /// How many inputs a commit carried, on average.
+    pub(super) inputs_per_commit: f64,
+}
+
+/// How long it took from publish to result, at a steady rate.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Latency {
+    /// The rate that was asked for.
+    pub(super) rate: u32,
+    /// How many were measured.
+    pub(super) count: usize,
+    /// The median. *Units*: milliseconds, as all below.
+    pub(super) p50_ms: f64,
+    /// 99 of 100 are faster.
+    pub(super) p99_ms: f64,
+    /// 999 of 1,000 are faster.
+    pub(super) p999_ms: f64,
+    /// The slowest.
+    pub(super) max_ms: f64,
+}
+
+/// What the run worked on.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Plan {
+    /// The database, without its password.
+    pub(super) database: String,
+    /// How many journal rows stood there before.
+    pub(super) journal_rows: i64,
+}
+
+/// One run.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Report {
+    pub(super) machine: String,
+    /// How long the disk takes to make 4 KiB durable. *Units*: milliseconds.
+    pub(super) fdatasync_ms: f64,
+    pub(super) plan: Plan,
+    pub(super) queue_type: String,
+    pub(super) events: u64,
+    pub(super) conversations: u64,
+    pub(super) ceiling: Rate,
+    pub(super) rate: Rate,
+    pub(super) figures: Figures,
+    pub(super) latencies: Vec<Latency>,
+}
+
+impl Latency {
+    /// Sorts and sums up. *Units*: `millis` in milliseconds.
+    pub(super) fn of(rate: u32, mut millis: Vec<f64>) -> Self {
+        millis.sort_by(f64::total_cmp);
+        let at = |share: f64| {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                clippy::cast_precision_loss,
+                reason = "an index within the list"
+            )]
+            let index =
+                ((millis.len() as f64 * share) as usize).min(millis.len().saturating_sub(1));
+            millis.get(index).copied().unwrap_or(f64::NAN)
+        };
+        Self {
+            rate,
+            count: millis.len(),
+            p50_ms: at(0.5),
+            p99_ms: at(0.99),
+            p999_ms: at(0.999),
+            max_ms: at(1.0),
+        }
+    }
+}
+
+impl Report {
+    /// Prints it.
+    pub(super) fn print(&self, form: Output) -> Result<(), Failure> {
+        let share = self.rate.per_second / self.ceiling.per_second;
+        if form == Output::Json {
+            let mut report = json!(self);
+            report["share"] = json!(share);
+            report["durability"] = json!(DURABILITY);
+            return output::json(&report);
+        }
+        output::line(&format!(
+            "machine     {}, broker and database on it",
+            self.machine
+        ))?;
+        output::line(&format!("durability  {DURABILITY}"))?;
+        output::line(&format!(
+            "disk        {:.1} ms for 4 KiB to be durable (median fdatasync)",
+            self.fdatasync_ms
+        ))?;
+        output::line(&format!(
+            "database    {}, {} journal rows before",
+            self.plan.database, self.plan.journal_rows
+        ))?;
+        output::line(&format!(
+            "load        {} persistent events of 500 bytes in {} conversations, {} queues, 50 rules",
+            self.events, self.conversations, self.queue_type
+        ))?;
+        output::line("")?;
+        output::line(&format!(
+            "bare relay      {:>8.0} events/s",
+            self.ceiling.per_second
+        ))?;
+        output::line(&format!(
+            "whole daemon    {:>8.0} events/s   {share:.2} of the relay",
+            self.rate.per_second
+        ))?;
+        output::line(&format!(
+            "inputs a commit {:>8.0}",
+            self.figures.inputs_per_commit
+        ))?;
+        output::line(&format!(
+            "memory          {:>8} MiB resident, {} MiB at its peak",
+            self.figures.resident_mib, self.figures.peak_mib
+        ))?;
+        for latency in &self.latencies {
+            output::line(&format!(
+                "at {:>6}/s      p50 {:>6.1} ms   p99 {:>6.1} ms   p99.9 {:>6.1} ms   ({} results)",
+                latency.rate, latency.p50_ms, latency.p99_ms, latency.p999_ms, latency.count
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+const DURABILITY: &str = "synchronous=FULL or synchronous_commit=on, persistent messages, publisher confirms, manual acknowledgements";
