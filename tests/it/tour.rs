@@ -1,0 +1,205 @@
+//! The README's tour, run as it stands there: every command, and every output that it shows.
+//!
+//! In an output `…` stands for whatever is there; runs of spaces count as one; and
+//! the lines shown must come out in that order, others may stand between them.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use crate::support::{
+    eventually,
+    place::{Place, copy_folder, free_port, of_package},
+};
+
+/// A fenced block of the tour.
+struct Block {
+    language: String,
+    text: String,
+}
+
+fn tour() -> Vec<Block> {
+    let readme = fs::read_to_string(of_package("README.md")).expect("the README");
+    let (_, rest) = readme.split_once("## A five-minute tour").expect("a tour");
+    let (section, _) = rest.split_once("\n## ").expect("a section after it");
+    let mut blocks = Vec::new();
+    let mut open: Option<Block> = None;
+    for line in section.lines() {
+        match (line.strip_prefix("```"), &mut open) {
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (Some(language), None) => {
+                open = Some(Block {
+                    language: language.to_owned(),
+                    text: String::new(),
+                });
+            }
+            (None, Some(block)) => {
+                block.text.push_str(line);
+                block.text.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    blocks
+}
+
+struct Tour {
+    place: Place,
+    listen: String,
+    token: String,
+    daemon: Option<Child>,
+}
+
+impl Tour {
+    async fn start(&mut self) {
+        let log = self.place.path().join("printed");
+        let file = File::create(&log).expect("a log");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_provost"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PROVOST_")) {
+            command.env_remove(name);
+        }
+        let child = command
+            .current_dir(self.place.path())
+            .env("PROVOST_HTTP_LISTEN", &self.listen)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().expect("a log"))
+            .stderr(file)
+            .spawn()
+            .expect("it starts");
+        self.daemon = Some(child);
+        let printed = eventually("the daemon is up", async || {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            text.contains("provost is up").then_some(text)
+        })
+        .await;
+        if let Some(start) = printed.find("pvt_") {
+            let token = printed[start..]
+                .split_whitespace()
+                .next()
+                .unwrap_or_default();
+            token.clone_into(&mut self.token);
+        }
+    }
+
+    /// Kills the daemon, as `kill -9` does.
+    fn kill(&mut self) {
+        if let Some(mut child) = self.daemon.take() {
+            child.kill().expect("it runs");
+            child.wait().expect("it ended");
+        }
+    }
+
+    fn run(&self, script: &str) -> String {
+        let program = Path::new(env!("CARGO_BIN_EXE_provost"))
+            .parent()
+            .expect("a folder");
+        let path = format!(
+            "{}:{}",
+            program.display(),
+            std::env::var("PATH").unwrap_or_default()
+        );
+        let output = Command::new("sh")
+            .args(["-c", &format!("exec 2>&1\n{script}")])
+            .current_dir(self.place.path())
+            .env("PATH", path)
+            .env("PROVOST_TOKEN", &self.token)
+            .env("PROVOST_SERVER", format!("http://{}", self.listen))
+            .env("COLUMNS", "200")
+            .output()
+            .expect("a shell");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+impl Drop for Tour {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Tells whether the lines shown come out in order; `…` stands for anything.
+fn shows(output: &str, shown: &str) -> bool {
+    let squeeze = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut lines = output.lines().map(squeeze);
+    shown
+        .lines()
+        .map(squeeze)
+        .filter(|line| !line.is_empty())
+        .all(|wanted| {
+            lines.any(|line| {
+                let mut rest = line.as_str();
+                wanted
+                    .split('…')
+                    .map(str::trim)
+                    .all(|part| match rest.find(part) {
+                        Some(at) => {
+                            rest = &rest[at + part.len()..];
+                            true
+                        }
+                        None => false,
+                    })
+            })
+        })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_tour_of_the_readme_runs_as_it_is_written() {
+    let place = Place::new("tour");
+    copy_folder(&of_package("rules"), &place.path().join("rules"));
+    let listen = format!("127.0.0.1:{}", free_port());
+    let mut tour_place = Tour {
+        place,
+        listen,
+        token: String::new(),
+        daemon: None,
+    };
+    let blocks = tour();
+    assert!(blocks.len() > 10, "the tour is shorter than it was");
+    let mut blocks = blocks.into_iter().peekable();
+    let mut commands = 0;
+    while let Some(block) = blocks.next() {
+        assert_eq!(
+            block.language, "sh",
+            "an output without a command before it: {}",
+            block.text
+        );
+        if block.text.starts_with("cargo run") {
+            tour_place.start().await;
+            continue;
+        }
+        if block.text.starts_with("export ") {
+            continue;
+        }
+        // The tour says to kill the daemon before it sends everything again.
+        if commands > 0 && block.text.starts_with("provost publish tour.ndjson") {
+            tour_place.kill();
+            tour_place.start().await;
+        }
+        commands += 1;
+        let shown = match blocks.peek() {
+            Some(next) if next.language == "text" => {
+                blocks.next().map(|next| next.text).unwrap_or_default()
+            }
+            _ => String::new(),
+        };
+        if block.text.starts_with("provost publish lost.json") {
+            // A reader takes longer than the folder's watch to come here.
+            eventually("the mended rule is in force", async || {
+                tour_place
+                    .run("provost results --type policy.loaded")
+                    .contains("\"rules\":21")
+                    .then_some(())
+            })
+            .await;
+        }
+        let output = tour_place.run(&block.text);
+        assert!(
+            shows(&output, &shown),
+            "{}\ngave:\n{output}\nthe README shows:\n{shown}",
+            block.text
+        );
+    }
+    assert!(commands >= 6);
+}
