@@ -203,6 +203,20 @@ impl Vhost {
             .await;
     }
 
+    /// Lists the queues with what is in them.
+    pub(crate) async fn queues(&self) -> String {
+        let columns = [
+            "name",
+            "type",
+            "state",
+            "messages_ready",
+            "messages_unacknowledged",
+            "consumers",
+        ];
+        let arguments = [&["list_queues", "--vhost", &self.name][..], &columns].concat();
+        self.broker.ctl(&arguments).await
+    }
+
     /// Tells whether the queue is there.
     pub(crate) async fn has_queue(&self, name: &str) -> bool {
         let path = format!("queues/{}/{name}", self.name);

@@ -282,8 +282,27 @@ impl Rig {
         if timeout(PATIENCE, look).await.is_err() {
             missing.truncate(10);
             let all = causes.len();
-            panic!("no answer within {PATIENCE:?} to some of {all} events, such as {missing:?}");
+            let standing = self.standing().await;
+            panic!(
+                "no answer within {PATIENCE:?} to some of {all} events, such as {missing:?}\n{standing}"
+            );
         }
+    }
+
+    // Where everything stands, for a failed test to tell.
+    async fn standing(&self) -> String {
+        let queues = match &self.vhost {
+            Some(vhost) => vhost.queues().await,
+            None => String::new(),
+        };
+        let rows = self.database.values(
+            "SELECT 'journal ' || count(*) || ', of messages ' || count(CASE WHEN kind = 'conversation.message' THEN 1 END) AS value FROM journal
+             UNION ALL SELECT 'daemon ' || instance || ' published up to ' || watermark FROM daemons
+             UNION ALL SELECT 'parked ' || count(*) FROM parked
+             UNION ALL SELECT 'tail ' || position FROM tail",
+        );
+        let seen = self.wire.as_ref().map_or(0, |wire| wire.seen().len());
+        format!("{queues}{}\nresults collected {seen}", rows.join("\n"))
     }
 
     /// Gives the results so far, in the order in which they came out, repetitions included.

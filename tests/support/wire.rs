@@ -30,6 +30,9 @@ use super::place::eventually;
 // How long a broker that is being hurt may keep one step waiting before it is tried again.
 const HASTE: Duration = Duration::from_secs(10);
 
+// How long a collector hears nothing before it looks whether it is still connected at all.
+const QUIET: Duration = Duration::from_secs(8);
+
 /// A result as it came out of the broker.
 #[derive(Clone, Debug)]
 pub(crate) struct Published {
@@ -307,11 +310,14 @@ impl Collector {
         let mut session = Some(first);
         loop {
             if let Some((connection, mut consumer)) = session.take() {
-                while let Some(Ok(delivery)) = consumer.next().await {
+                // A stream may outlive its broken connection in silence, and so may an ack: after
+                // some quiet the session is built anew.
+                while let Ok(Some(Ok(delivery))) = timeout(QUIET, consumer.next()).await {
                     seen.lock()
                         .expect("no test panicked here")
                         .push(read(&delivery));
-                    if delivery.ack(BasicAckOptions::default()).await.is_err() {
+                    let acked = timeout(QUIET, delivery.ack(BasicAckOptions::default())).await;
+                    if !matches!(acked, Ok(Ok(_))) {
                         break;
                     }
                 }
