@@ -1,4 +1,4 @@
-//! One batch from its inputs to the durable commit: lock, look up, decide, seal, commit.
+//! One batch from its inputs to the durable commit: load, decide, seal, commit.
 //!
 //! The whole of it runs on the lane's own thread and connection, so that no
 //! cancelled future tears a transaction. It may be run again at any time – after
@@ -50,6 +50,8 @@ pub(super) struct Bench<'a> {
     pub(super) daemon: i64,
     /// Ticket numbers reserved for this lane.
     pub(super) numbers: &'a mut Numbers,
+    /// Whether some of the inputs were perhaps decided before.
+    pub(super) is_suspect: bool,
 }
 
 /// Ticket numbers that a lane has reserved.
@@ -128,7 +130,8 @@ fn attempt(
     relay: &mut dyn Announce,
 ) -> Result<Committed, Again> {
     let (subjects, keys) = wanted(inputs, refusals);
-    let opening = bench.writer.begin(&subjects, &keys)?;
+    let is_suspect = bench.is_suspect || !refusals.is_empty();
+    let opening = bench.writer.begin(&subjects, &keys, is_suspect)?;
     let sorted = sort_out(inputs, opening.seen);
     if sorted.reused.iter().any(|key| refusals.insert(*key)) {
         refusals.extend(sorted.reused);
@@ -184,7 +187,7 @@ fn attempt(
     })
 }
 
-/// Gives the subjects to lock and the keys to look up, each sorted and once.
+/// Gives the subjects to load and the keys to look up, each sorted and once.
 fn wanted(inputs: &[Arc<Input>], refusals: &HashSet<EventKey>) -> (Vec<SubjectId>, Vec<EventKey>) {
     let mut subjects: Vec<SubjectId> = inputs
         .iter()

@@ -22,7 +22,7 @@ use super::{
     identity::Identity,
     intake::{Receipt, SubmitError, Unit, Waiter},
     outgoing::Envelope,
-    relay::{Parcel, Relay},
+    relay::{Parcel, Place, Relay},
     reload::InForce,
     round::put_aside,
     status::Status,
@@ -77,8 +77,8 @@ pub(super) struct Lane {
     /// Taken from the channel, not in a batch yet.
     waiting: VecDeque<Unit>,
     runtime: tokio::runtime::Handle,
-    /// First positions of batches whose commit has an unknown outcome.
-    unknown: Vec<i64>,
+    /// Registrations of batches whose commit has an unknown outcome.
+    unknown: Vec<Place>,
 }
 
 impl Lane {
@@ -227,7 +227,7 @@ impl Lane {
             other => other.map(Ok),
         });
         match result {
-            Ok(committed) => self.conclude(units, committed),
+            Ok((committed, place)) => self.conclude(units, committed, place),
             Err(error) => self.halve(units, settings, &error),
         }
     }
@@ -262,14 +262,14 @@ impl Lane {
         inputs: &[Arc<Input>],
         over: &[EventKey],
         settings: &Settings,
-    ) -> Result<Committed, StoreError> {
+    ) -> Result<(Committed, Option<Place>), StoreError> {
         let shared = Arc::clone(&self.shared);
         let ruling = shared.in_force.ruling();
         let mut numbers = std::mem::take(&mut self.numbers);
         let mut announcer = Announcer {
             relay: &shared.relay,
             shared: &shared,
-            first: None,
+            place: None,
         };
         let result = self.writer().and_then(|writer| {
             let mut bench = Bench {
@@ -279,28 +279,28 @@ impl Lane {
                 settings,
                 daemon: shared.identity.held().id,
                 numbers: &mut numbers,
+                is_suspect: !over.is_empty(),
             };
             batch::run(&mut bench, inputs, over, &mut announcer)
         });
-        let first = announcer.end();
+        let place = announcer.end();
         self.numbers = numbers;
-        match (&result, first) {
-            (Err(StoreError::Lost(_)), Some(first)) => self.unknown.push(first),
-            (Err(_), Some(first)) => shared.relay.withdraw(first),
+        match (&result, place) {
+            (Err(StoreError::Lost(_)), Some(place)) => self.unknown.push(place),
+            (Err(_), Some(place)) => shared.relay.withdraw(place),
             _ => {}
         }
-        result
+        result.map(|committed| (committed, place))
     }
 
     /// Tells everybody about a committed batch.
-    fn conclude(&mut self, units: Vec<Unit>, committed: Committed) {
+    fn conclude(&mut self, units: Vec<Unit>, committed: Committed, place: Option<Place>) {
         let shared = &self.shared;
         if let Some(sealed) = &committed.sealed {
             let position = sealed.write.tail.position;
-            let first = sealed.write.journal.first().map(|row| row.position);
             let messages = Arc::new(shared.envelope.of_batch(sealed));
             shared.status.decided(sealed);
-            shared.relay.hand_over(Parcel { first, messages });
+            shared.relay.hand_over(Parcel { place, messages });
             shared.committed.send_if_modified(|newest| {
                 let is_newer = position > *newest;
                 *newest = position.max(*newest);
@@ -313,15 +313,17 @@ impl Lane {
             .flat_map(|row| shared.envelope.of_seen(row))
             .collect();
         let mut unknown = std::mem::take(&mut self.unknown);
+        unknown.sort();
+        let mut unknown = unknown.into_iter();
         if !repeats.is_empty() {
             // Committed after all: the repeats carry its results, and hold the watermark until they are out.
             shared.relay.hand_over(Parcel {
-                first: unknown.pop(),
+                place: unknown.next(),
                 messages: Arc::new(repeats),
             });
         }
-        for first in unknown {
-            shared.relay.withdraw(first);
+        for place in unknown {
+            shared.relay.withdraw(place);
         }
         let mut receipts = committed.receipts.into_iter();
         for unit in units {
@@ -380,24 +382,24 @@ impl Lane {
 struct Announcer<'a> {
     relay: &'a Relay,
     shared: &'a Shared,
-    first: Option<i64>,
+    place: Option<Place>,
 }
 
 impl Announce for Announcer<'_> {
     fn announce(&mut self, first: i64, last: i64, results: usize) -> i64 {
         self.shared.committing.fetch_add(1, Ordering::Relaxed);
-        self.first = Some(first);
-        let mut relay = self.relay;
-        relay.announce(first, last, results)
+        let (place, watermark) = self.relay.announce(first, last, results);
+        self.place = Some(place);
+        watermark
     }
 }
 
 impl Announcer<'_> {
-    fn end(self) -> Option<i64> {
-        if self.first.is_some() {
+    fn end(self) -> Option<Place> {
+        if self.place.is_some() {
             self.shared.committing.fetch_sub(1, Ordering::Relaxed);
         }
-        self.first
+        self.place
     }
 }
 

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::{
     batch::{self, Announce, Bench, Committed, Numbers},
     outgoing::Envelope,
-    relay::{Backlog, Next, Parcel, Relay},
+    relay::{Backlog, Next, Parcel, Place, Relay},
 };
 use crate::{
     broker::Outgoing,
@@ -146,6 +146,23 @@ impl Announce for Dying {
     }
 }
 
+/// Announces and notes where the batch begins.
+struct Noting<'a> {
+    relay: &'a Relay,
+    place: Option<Place>,
+}
+
+impl Announce for Noting<'_> {
+    fn announce(&mut self, first: i64, last: i64, results: usize) -> i64 {
+        let (place, watermark) = self.relay.announce(first, last, results);
+        self.place = Some(place);
+        watermark
+    }
+}
+
+/// A committed batch, and what it was registered as.
+type Ran = Result<(Committed, Option<Place>), StoreError>;
+
 struct Model {
     chance: Chance,
     broker: Broker,
@@ -266,30 +283,26 @@ impl Model {
         if fate == Fate::DiesBeforeCommit {
             let died = catch_unwind(AssertUnwindSafe(|| self.run(&inputs, true)));
             assert!(
-                died.is_err() || died.is_ok_and(|ran| ran.is_ok_and(|done| done.sealed.is_none()))
+                died.is_err()
+                    || died.is_ok_and(|ran| ran.is_ok_and(|(done, _)| done.sealed.is_none()))
             );
             return self.die();
         }
-        let mut committed = self.run(&inputs, false).expect("the batch stands");
+        let (committed, place) = self.run(&inputs, false).expect("the batch stands");
         match fate {
             Fate::DiesAfterCommit => return self.die(),
             Fate::CommitsUnknown => {
                 // The answer to COMMIT was lost: the batch runs again and finds itself in the journal.
-                let first = committed
-                    .sealed
-                    .as_ref()
-                    .and_then(|sealed| sealed.write.journal.first())
-                    .map(|row| row.position);
-                committed = self.run(&inputs, false).expect("the batch stands");
-                assert!(committed.sealed.is_none(), "nothing is decided twice");
-                return self.conclude(&committed, first);
+                let (again, _) = self.run(&inputs, false).expect("the batch stands");
+                assert!(again.sealed.is_none(), "nothing is decided twice");
+                return self.conclude(&again, None, place);
             }
             Fate::Stands | Fate::DiesBeforeCommit => {}
         }
-        self.conclude(&committed, None);
+        self.conclude(&committed, place, None);
     }
 
-    fn run(&mut self, inputs: &[Arc<Input>], is_dying: bool) -> Result<Committed, StoreError> {
+    fn run(&mut self, inputs: &[Arc<Input>], is_dying: bool) -> Ran {
         let version = Arc::from("model");
         let path = &self.path;
         let life = self.life.get_or_insert_with(|| Life::begin(path));
@@ -301,38 +314,43 @@ impl Model {
             settings: &self.settings,
             daemon: life.held.id,
             numbers: &mut life.numbers,
+            is_suspect: false,
         };
         if is_dying {
-            return batch::run(&mut bench, inputs, &[], &mut Dying);
+            return batch::run(&mut bench, inputs, &[], &mut Dying).map(|done| (done, None));
         }
-        let mut announcer = relay;
-        batch::run(&mut bench, inputs, &[], &mut announcer)
+        loop {
+            let mut announcer = Noting { relay, place: None };
+            let result = batch::run(&mut bench, inputs, &[], &mut announcer);
+            match (&result, announcer.place) {
+                // Something in it was decided before; now it is looked for.
+                (Err(StoreError::Retry(_)), Some(place)) => relay.withdraw(place),
+                (_, place) => return result.map(|done| (done, place)),
+            }
+        }
     }
 
-    fn conclude(&mut self, committed: &Committed, unknown: Option<i64>) {
+    fn conclude(&mut self, committed: &Committed, place: Option<Place>, unknown: Option<Place>) {
         let repeats: Vec<Outgoing> = committed
             .repeats
             .iter()
             .flat_map(|row| self.envelope.of_seen(row))
             .collect();
-        let fresh = committed.sealed.as_ref().map(|sealed| {
-            let first = sealed.write.journal.first().map(|row| row.position);
-            Parcel {
-                first,
-                messages: Arc::new(self.envelope.of_batch(sealed)),
-            }
+        let fresh = committed.sealed.as_ref().map(|sealed| Parcel {
+            place,
+            messages: Arc::new(self.envelope.of_batch(sealed)),
         });
         let life = self.life();
         if let Some(parcel) = fresh {
             life.relay.hand_over(parcel);
         }
         if repeats.is_empty() {
-            if let Some(first) = unknown {
-                life.relay.withdraw(first);
+            if let Some(unknown) = unknown {
+                life.relay.withdraw(unknown);
             }
         } else {
             life.relay.hand_over(Parcel {
-                first: unknown,
+                place: unknown,
                 messages: Arc::new(repeats),
             });
         }

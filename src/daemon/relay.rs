@@ -17,17 +17,23 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::batch::Announce;
 use crate::broker::Outgoing;
 
 /// The most bytes of results that wait in memory.
 const HOT_BYTES: usize = 4 * 1024 * 1024;
 
+/// A batch's registration. Two attempts may begin at one position, if the first came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    first: i64,
+    attempt: u64,
+}
+
 /// Something to publish together.
 #[derive(Clone, Debug)]
 pub(super) struct Parcel {
-    /// The first position that it covers; `None` for repeats, which hold no watermark.
-    pub(super) first: Option<i64>,
+    /// The registration that it fulfils; `None` for repeats, which hold no watermark.
+    pub(super) place: Option<Place>,
     /// The messages, in order.
     pub(super) messages: Arc<Vec<Outgoing>>,
 }
@@ -43,6 +49,7 @@ pub(super) enum Next {
 
 #[derive(Debug)]
 struct Pending {
+    attempt: u64,
     last: i64,
     results: usize,
     is_committed: bool,
@@ -52,6 +59,9 @@ struct Pending {
 struct State {
     /// What is registered and not published, by first position.
     pending: BTreeMap<i64, Pending>,
+    /// How many registrations there were.
+    attempts: u64,
+    /// The newest position that is committed.
     newest: i64,
     hot: VecDeque<Parcel>,
     hot_bytes: usize,
@@ -87,6 +97,7 @@ impl Relay {
         };
         if has_broker && backlog.watermark < backlog.newest {
             let left = Pending {
+                attempt: 0,
                 last: backlog.newest,
                 results: backlog.results,
                 is_committed: true,
@@ -116,23 +127,42 @@ impl Relay {
         self.state().unpublished
     }
 
-    /// Takes a registration back, because its batch was not committed.
-    pub(super) fn withdraw(&self, first: i64) {
+    /// Registers positions `first..=last` with `results` results, under the tail and before the
+    /// commit; gives their place and the watermark to write with them.
+    pub(super) fn announce(&self, first: i64, last: i64, results: usize) -> (Place, i64) {
         let mut state = self.state();
-        if let Some(pending) = state.pending.remove(&first) {
-            state.unpublished = state.unpublished.saturating_sub(pending.results);
-        }
+        state.attempts += 1;
+        let attempt = state.attempts;
+        // What was registered here before was not committed, or this would not be the next position.
+        state.remove(first);
+        let watermark = state.watermark();
+        state.unpublished += results;
+        let pending = Pending {
+            attempt,
+            last,
+            results,
+            is_committed: false,
+        };
+        state.pending.insert(first, pending);
+        // Without a broker nothing waits for publication, this batch's results included.
+        let watermark = if self.has_broker { watermark } else { last };
+        (Place { first, attempt }, watermark)
+    }
+
+    /// Takes a registration back, because its batch was not committed.
+    pub(super) fn withdraw(&self, place: Place) {
+        self.state().end(place);
     }
 
     /// Hands over a committed batch's messages.
     pub(super) fn hand_over(&self, parcel: Parcel) {
         let mut state = self.state();
-        if let Some(pending) = parcel.first.and_then(|first| state.pending.get_mut(&first)) {
-            pending.is_committed = true;
+        if let Some(place) = parcel.place {
+            state.commit(place);
         }
         if !self.has_broker || parcel.messages.is_empty() {
-            if let Some(first) = parcel.first {
-                state.publish(first);
+            if let Some(place) = parcel.place {
+                state.end(place);
             }
             return;
         }
@@ -149,8 +179,8 @@ impl Relay {
 
     /// Marks a parcel as published.
     pub(super) fn published(&self, parcel: &Parcel) {
-        if let Some(first) = parcel.first {
-            self.state().publish(first);
+        if let Some(place) = parcel.place {
+            self.state().end(place);
         }
     }
 
@@ -214,25 +244,6 @@ impl Relay {
     }
 }
 
-impl Announce for &Relay {
-    fn announce(&mut self, first: i64, last: i64, results: usize) -> i64 {
-        let mut state = self.state();
-        let watermark = state.watermark();
-        state.newest = state.newest.max(last);
-        state.unpublished += results;
-        state.pending.insert(
-            first,
-            Pending {
-                last,
-                results,
-                is_committed: false,
-            },
-        );
-        // Without a broker nothing waits for publication, this batch's results included.
-        if self.has_broker { watermark } else { last }
-    }
-}
-
 impl State {
     fn watermark(&self) -> i64 {
         self.pending
@@ -240,7 +251,23 @@ impl State {
             .map_or(self.newest, |(first, _)| first - 1)
     }
 
-    fn publish(&mut self, first: i64) {
+    fn commit(&mut self, place: Place) {
+        let pending = self.pending.get_mut(&place.first);
+        if let Some(pending) = pending.filter(|pending| pending.attempt == place.attempt) {
+            pending.is_committed = true;
+            self.newest = self.newest.max(pending.last);
+        }
+    }
+
+    /// Ends a registration, published or withdrawn; one that another has replaced is left alone.
+    fn end(&mut self, place: Place) {
+        let pending = self.pending.get(&place.first);
+        if pending.is_some_and(|pending| pending.attempt == place.attempt) {
+            self.remove(place.first);
+        }
+    }
+
+    fn remove(&mut self, first: i64) {
         if let Some(pending) = self.pending.remove(&first) {
             self.unpublished = self.unpublished.saturating_sub(pending.results);
         }
@@ -274,13 +301,13 @@ mod tests {
         )
     }
 
-    fn parcel(first: i64, bytes: usize) -> Parcel {
+    fn parcel(place: Place, bytes: usize) -> Parcel {
         let message = Outgoing {
             body: vec![0; bytes],
             ..Outgoing::default()
         };
         Parcel {
-            first: Some(first),
+            place: Some(place),
             messages: Arc::new(vec![message]),
         }
     }
@@ -288,26 +315,42 @@ mod tests {
     #[test]
     fn the_watermark_never_passes_what_is_not_published() {
         let relay = relay(10, 10);
-        (&mut &relay).announce(11, 20, 1);
-        (&mut &relay).announce(21, 30, 1);
-        relay.hand_over(parcel(21, 1));
-        relay.hand_over(parcel(11, 1));
-        relay.published(&parcel(21, 1));
+        let (one, watermark) = relay.announce(11, 20, 1);
+        assert_eq!(watermark, 10);
+        relay.hand_over(parcel(one, 1));
+        let (two, watermark) = relay.announce(21, 30, 1);
+        assert_eq!(watermark, 10);
+        relay.hand_over(parcel(two, 1));
+        relay.published(&parcel(two, 1));
         assert_eq!(relay.watermark(), 10);
-        relay.published(&parcel(11, 1));
+        relay.published(&parcel(one, 1));
         assert_eq!(relay.watermark(), 30);
         assert!(relay.is_idle());
     }
 
     #[test]
-    fn a_withdrawn_batch_holds_nothing_up() {
+    fn a_withdrawn_batch_holds_nothing_up_and_counts_for_nothing() {
         let relay = relay(0, 0);
-        (&mut &relay).announce(1, 5, 3);
-        relay.withdraw(1);
-        (&mut &relay).announce(1, 2, 1);
-        relay.hand_over(parcel(1, 1));
-        relay.published(&parcel(1, 1));
-        assert_eq!((relay.watermark(), relay.unpublished()), (5, 0));
+        let (failed, _) = relay.announce(1, 5, 3);
+        relay.withdraw(failed);
+        assert_eq!(relay.watermark(), 0);
+        let (place, watermark) = relay.announce(1, 2, 1);
+        assert_eq!(watermark, 0, "what was never committed is not published");
+        relay.hand_over(parcel(place, 1));
+        relay.published(&parcel(place, 1));
+        assert_eq!((relay.watermark(), relay.unpublished()), (2, 0));
+    }
+
+    #[test]
+    fn an_attempt_that_another_replaced_does_not_end_it() {
+        let relay = relay(0, 0);
+        let (unknown, _) = relay.announce(1, 5, 3);
+        let (place, _) = relay.announce(1, 2, 1);
+        relay.hand_over(parcel(place, 1));
+        relay.withdraw(unknown);
+        assert_eq!((relay.watermark(), relay.unpublished()), (0, 1));
+        relay.published(&parcel(place, 1));
+        assert_eq!((relay.watermark(), relay.unpublished()), (2, 0));
     }
 
     #[tokio::test]
@@ -320,8 +363,8 @@ mod tests {
         assert!(matches!(relay.next().await, Next::Cold(6)));
         relay.published_cold(relay.committed_to(), 0);
         relay.try_turn_hot();
-        (&mut &relay).announce(10, 10, 1);
-        relay.hand_over(parcel(10, 1));
+        let (place, _) = relay.announce(10, 10, 1);
+        relay.hand_over(parcel(place, 1));
         assert!(matches!(relay.next().await, Next::Hot(_)));
     }
 
@@ -329,8 +372,8 @@ mod tests {
     async fn past_the_memory_budget_results_are_read_back_from_the_journal() {
         let relay = relay(0, 0);
         for first in 1..=3 {
-            (&mut &relay).announce(first, first, 1);
-            relay.hand_over(parcel(first, HOT_BYTES / 2));
+            let (place, _) = relay.announce(first, first, 1);
+            relay.hand_over(parcel(place, HOT_BYTES / 2));
         }
         assert!(matches!(relay.next().await, Next::Cold(0)));
         assert_eq!(relay.committed_to(), 3);

@@ -1,4 +1,4 @@
-//! Writing a batch: everything that it wants, between the tail lock and the commit.
+//! Writing a batch: everything that it wants, at the end of the history.
 //!
 //! Here is what both databases share: the columns that are drawn from a subject's state.
 //! `postgres` writes all tables in one statement, `sqlite` row by row with prepared ones;
@@ -30,19 +30,36 @@ struct SubjectColumns<'a> {
     created: i64,
 }
 
-/// Writes a batch in the transaction that is open.
-pub(super) fn write(connection: &mut Connection, write: &Write) -> Result<(), StoreError> {
-    let known = match connection {
-        Connection::Postgres(c) => postgres::write(c, write)?,
+/// What became of a write.
+enum Written {
+    /// All of it stands.
+    All,
+    /// Nothing does, because the history does not end where the batch thought.
+    Stale,
+    /// Nothing may, because the daemon's row is gone.
+    Retired,
+}
+
+/// Writes a batch that continues the history after a position, in the transaction that is
+/// open or, on PostgreSQL, as one of its own.
+pub(super) fn write(
+    connection: &mut Connection,
+    write: &Write,
+    after: i64,
+) -> Result<(), StoreError> {
+    let written = match connection {
+        Connection::Postgres(c) => postgres::write(c, write, after)?,
         Connection::Sqlite(c) => sqlite::write(c, write)?,
     };
-    if known {
-        Ok(())
-    } else {
-        Err(StoreError::refused(
+    match written {
+        Written::All => Ok(()),
+        Written::Stale => Err(StoreError::Retry(format!(
+            "the history goes on after position {after} already"
+        ))),
+        Written::Retired => Err(StoreError::refused(
             RETIRED,
             format!("the row of daemon {} is gone", write.watermark.0),
-        ))
+        )),
     }
 }
 

@@ -1,9 +1,10 @@
 //! A connection that is opened when it is needed, dropped when it is of no use, and in
 //! which at most one transaction is open.
 //!
-//! On SQLite those who write within one process wait for their turn here.
+//! Those who write within one process wait for their turn here: on SQLite from the
+//! beginning of a transaction, on PostgreSQL from its last lock.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{
     connection::{Connection, Purpose},
@@ -11,17 +12,27 @@ use super::{
     target::Target,
     turnstile::Turnstile,
 };
+use crate::domain::record::Tail;
 
-/// Which database, and whose turn it is to write there.
+/// Which database, whose turn it is to write there, and where its history ends.
 pub(super) struct Place {
     pub(super) target: Target,
-    turnstile: Option<Turnstile>,
+    turnstile: Turnstile,
+    /// The end of the history as this process left it; who writes takes it and puts it back.
+    tail: Mutex<Option<Tail>>,
 }
 
 impl Place {
     pub(super) fn new(target: Target) -> Self {
-        let turnstile = matches!(target, Target::Sqlite(_)).then(Turnstile::default);
-        Self { target, turnstile }
+        Self {
+            target,
+            turnstile: Turnstile::default(),
+            tail: Mutex::default(),
+        }
+    }
+
+    fn is_sqlite(&self) -> bool {
+        matches!(self.target, Target::Sqlite(_))
     }
 }
 
@@ -30,6 +41,7 @@ pub(super) struct Link {
     place: Arc<Place>,
     purpose: Purpose,
     connection: Option<Connection>,
+    in_transaction: bool,
     has_turn: bool,
 }
 
@@ -39,6 +51,7 @@ impl Link {
             place,
             purpose,
             connection: None,
+            in_transaction: false,
             has_turn: false,
         }
     }
@@ -51,41 +64,80 @@ impl Link {
         let result = self.connection().and_then(work);
         if result.as_ref().is_err_and(StoreError::ends_connection) {
             self.connection = None;
+            self.in_transaction = false;
         }
         result
     }
 
-    /// Begins a transaction that will write; after an error none is open.
+    /// Begins a transaction that will write, unless one is open; after an error none is.
     pub(super) fn begin(&mut self) -> Result<(), StoreError> {
-        self.take_turn()?;
+        if self.in_transaction {
+            return Ok(());
+        }
+        if self.place.is_sqlite() {
+            self.take_turn()?;
+        }
         let begun = self.run(Connection::begin);
         if begun.is_err() {
             // Whether it was begun is not certain, so nothing is built on this connection.
             self.connection = None;
             self.end_turn();
         }
+        self.in_transaction = begun.is_ok();
         begun
+    }
+
+    /// Begins a batch: SQLite's single writer has its transaction from here on, PostgreSQL
+    /// only when something has to be locked.
+    pub(super) fn begin_batch(&mut self) -> Result<(), StoreError> {
+        if self.place.is_sqlite() {
+            self.begin()?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the turn at the end of the history, and gives that end if this process wrote it.
+    /// It is given once: whoever commits puts the new one back with [`Link::leave_tail`].
+    pub(super) fn take_tail(&mut self) -> Result<Option<Tail>, StoreError> {
+        self.take_turn()?;
+        Ok(self.known_tail().take())
+    }
+
+    /// Puts the new end of the history back; before the turn ends.
+    pub(super) fn leave_tail(&mut self, tail: Tail) {
+        *self.known_tail() = Some(tail);
+    }
+
+    fn known_tail(&self) -> MutexGuard<'_, Option<Tail>> {
+        self.place
+            .tail
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Commits what is open; after an error nothing is, and whether it was committed is
     /// certain unless it is `Lost`.
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
+        if !std::mem::take(&mut self.in_transaction) {
+            return Ok(());
+        }
         let committed = self.run(Connection::commit);
         if committed.is_err() {
             self.connection = None;
         }
-        self.end_turn();
         committed
     }
 
-    /// Rolls back; a connection that cannot is let go, which rolls back as well.
+    /// Rolls back and ends the turn; a connection that cannot is let go, which rolls back as well.
     pub(super) fn roll_back(&mut self) {
-        let failed = self
-            .connection
-            .as_mut()
-            .is_some_and(|connection| connection.rollback().is_err());
-        if failed {
-            self.connection = None;
+        if std::mem::take(&mut self.in_transaction) {
+            let failed = self
+                .connection
+                .as_mut()
+                .is_some_and(|connection| connection.rollback().is_err());
+            if failed {
+                self.connection = None;
+            }
         }
         self.end_turn();
     }
@@ -98,8 +150,9 @@ impl Link {
         self.begin()?;
         match self.run(work) {
             Ok(value) => {
-                self.commit()?;
-                Ok(value)
+                let committed = self.commit();
+                self.end_turn();
+                committed.map(|()| value)
             }
             Err(error) => {
                 self.roll_back();
@@ -119,22 +172,19 @@ impl Link {
     }
 
     fn take_turn(&mut self) -> Result<(), StoreError> {
-        if let Some(turnstile) = self.place.turnstile.as_ref().filter(|_| !self.has_turn) {
-            if !turnstile.enter() {
-                return Err(StoreError::Retry(
-                    "database is locked by another writer of this process".to_owned(),
-                ));
-            }
-            self.has_turn = true;
+        if !self.has_turn && !self.place.turnstile.enter() {
+            return Err(StoreError::Retry(
+                "database is locked by another writer of this process".to_owned(),
+            ));
         }
+        self.has_turn = true;
         Ok(())
     }
 
-    fn end_turn(&mut self) {
-        if std::mem::take(&mut self.has_turn)
-            && let Some(turnstile) = &self.place.turnstile
-        {
-            turnstile.leave();
+    /// Lets the next one write.
+    pub(super) fn end_turn(&mut self) {
+        if std::mem::take(&mut self.has_turn) {
+            self.place.turnstile.leave();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a batch reads under its locks: the subjects, the keys, and what decisions ask for.
+//! What a batch reads: the subjects, the keys, and what decisions ask for.
 //!
 //! PostgreSQL takes one round trip for each of these, whatever the size of the batch.
 
@@ -45,13 +45,13 @@ type AttemptRow = (Vec<u8>, i64);
 /// The type of the events that carry messages.
 const MESSAGE: &str = "conversation.message";
 
-/// Locks and loads the subjects, looks the keys up, loads the open tickets.
+/// Loads the subjects, looks the keys up, loads the open tickets.
 pub(super) fn open(
     connection: &mut Connection,
     ids: &[SubjectId],
     keys: &[EventKey],
 ) -> Result<Opening, StoreError> {
-    let (now, rows) = lock_subjects(connection, ids)?;
+    let (now, rows) = load_subjects(connection, ids)?;
     let seen = seen(connection, keys)?;
     let mut world = World::default();
     for row in rows {
@@ -68,13 +68,13 @@ pub(super) fn open(
     Ok(Opening { now, world, seen })
 }
 
-fn lock_subjects(
+fn load_subjects(
     connection: &mut Connection,
     ids: &[SubjectId],
 ) -> Result<(Timestamp, Vec<SubjectRow>), StoreError> {
     let ids: Vec<&str> = ids.iter().map(SubjectId::as_str).collect();
     match connection {
-        Connection::Postgres(c) => postgres::lock_subjects(c, &ids),
+        Connection::Postgres(c) => postgres::subjects(c, &ids),
         Connection::Sqlite(c) => {
             let mut rows = Vec::with_capacity(ids.len());
             // One prepared look-up a subject: a list of binds would be prepared anew each time.

@@ -244,7 +244,7 @@ pub(super) fn open(writer: &mut Writer, given: &[Given<'_>]) -> Result<Opening, 
     subjects.sort();
     subjects.dedup();
     let keys: Vec<EventKey> = given.iter().map(|(_, id)| key(id)).collect();
-    writer.begin(&subjects, &keys)
+    writer.begin(&subjects, &keys, true)
 }
 
 /// Commits a batch from beginning to end, with what `add` puts in besides.

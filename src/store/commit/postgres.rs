@@ -1,11 +1,15 @@
 //! Writing a batch on PostgreSQL: one statement that writes every table from arrays.
 //!
+//! It locks the tail, then the daemon's row, and everything else hangs on those: nothing is
+//! written when the history ends elsewhere or the daemon is retired. Since it is a
+//! transaction by itself, that must not be found out afterwards.
+//!
 //! There are two shapes of it, so that each is prepared once: the usual batch moves the
 //! journal, subjects and audit log alone; the whole one carries every table.
 
 use diesel::{PgConnection, RunQueryDsl, sql_types::BigInt};
 
-use super::{json, subject_columns};
+use super::{Written, json, subject_columns};
 use crate::{
     domain::record::Write,
     store::{
@@ -14,17 +18,27 @@ use crate::{
     },
 };
 
-/// What every batch writes; 36 binds. Ends within the list of parts.
+/// What every batch writes; 39 binds. Ends within the list of parts.
 macro_rules! usual {
     () => {
-        "WITH journal_rows AS ( \
+        "WITH held AS ( \
+            SELECT id FROM tail WHERE id = 1 AND position = ? FOR NO KEY UPDATE \
+        ), daemon_row AS ( \
+            UPDATE daemons SET watermark = greatest(watermark, ?) \
+            WHERE id = ? AND EXISTS (SELECT 1 FROM held) RETURNING id \
+        ), tail_row AS ( \
+            UPDATE tail SET position = ?, audit_sequence = ?, audit_hash = ? \
+            WHERE EXISTS (SELECT 1 FROM daemon_row) \
+        ), journal_rows AS ( \
             INSERT INTO journal (position, key, subject, version, kind, time, decided_at, body, \
                 digest, facts, policy, results, reply_to, correlation_id, daemon) \
             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+            WHERE EXISTS (SELECT 1 FROM daemon_row) \
         ), subject_rows AS ( \
             INSERT INTO subjects (id, version, decided_at, state, channel, customer_id, status, \
                 started_at, created) \
             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?) \
+            WHERE EXISTS (SELECT 1 FROM daemon_row) \
             ON CONFLICT (id) DO UPDATE SET version = excluded.version, \
                 decided_at = excluded.decided_at, state = excluded.state, \
                 channel = excluded.channel, customer_id = excluded.customer_id, \
@@ -33,8 +47,7 @@ macro_rules! usual {
             INSERT INTO audit (sequence, position, at, subject, actor, action, outcome, rule, \
                 body, hash) \
             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-        ), tail_row AS ( \
-            UPDATE tail SET position = ?, audit_sequence = ?, audit_hash = ? \
+            WHERE EXISTS (SELECT 1 FROM daemon_row) \
         )"
     };
 }
@@ -46,6 +59,7 @@ macro_rules! rest {
             INSERT INTO tickets (ticket_id, number, conversation_id, subject, description, status, \
                 priority, category, team, assignee, tags, link, created_at, updated_at, context) \
             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+            WHERE EXISTS (SELECT 1 FROM daemon_row) \
             ON CONFLICT (ticket_id) DO UPDATE SET subject = excluded.subject, \
                 description = excluded.description, status = excluded.status, \
                 priority = excluded.priority, category = excluded.category, \
@@ -57,6 +71,7 @@ macro_rules! rest {
                 priority, team, ticket_id, state, raised_at, acknowledged_by, settled_by, \
                 updated_at) \
             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+            WHERE EXISTS (SELECT 1 FROM daemon_row) \
             ON CONFLICT (escalation_id) DO UPDATE SET reason = excluded.reason, \
                 priority = excluded.priority, team = excluded.team, \
                 ticket_id = excluded.ticket_id, state = excluded.state, \
@@ -64,45 +79,59 @@ macro_rules! rest {
                 updated_at = excluded.updated_at \
         ), team_rows AS ( \
             INSERT INTO teams (name, turn) SELECT * FROM unnest(?, ?) \
+            WHERE EXISTS (SELECT 1 FROM daemon_row) \
             ON CONFLICT (name) DO UPDATE SET turn = excluded.turn \
         ), parked_rows AS ( \
             INSERT INTO parked (parked_id, at, reason, detail, event_id, entry, transport, content) \
             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) \
+            WHERE EXISTS (SELECT 1 FROM daemon_row) \
             ON CONFLICT (parked_id) DO NOTHING \
         ), unparked_rows AS ( \
-            DELETE FROM parked WHERE parked_id = ANY(?) \
+            DELETE FROM parked WHERE parked_id = ANY(?) AND EXISTS (SELECT 1 FROM daemon_row) \
         ), attempt_rows AS ( \
-            DELETE FROM attempts WHERE key = ANY(?) \
+            DELETE FROM attempts WHERE key = ANY(?) AND EXISTS (SELECT 1 FROM daemon_row) \
         )"
     };
 }
 
-/// The statement's last part: 2 binds; answers the daemon's row.
-macro_rules! watermark {
+/// The statement's last part: how many rows of the tail and of daemons it had.
+macro_rules! answer {
     () => {
-        " UPDATE daemons SET watermark = greatest(watermark, ?) WHERE id = ? RETURNING id"
+        " SELECT (SELECT count(*) FROM held), (SELECT count(*) FROM daemon_row)"
     };
 }
 
 struct Usual;
 
 impl Statement for Usual {
-    const TEXT: &'static str = concat!(usual!(), watermark!());
-    type Row = BigInt;
+    const TEXT: &'static str = concat!(usual!(), answer!());
+    type Row = (BigInt, BigInt);
 }
 
 struct Whole;
 
 impl Statement for Whole {
-    const TEXT: &'static str = concat!(usual!(), rest!(), watermark!());
-    type Row = BigInt;
+    const TEXT: &'static str = concat!(usual!(), rest!(), answer!());
+    type Row = (BigInt, BigInt);
 }
 
-/// Writes a batch; false when the daemon's row is gone.
-pub(super) fn write(connection: &mut PgConnection, write: &Write) -> Result<bool, StoreError> {
+/// Writes a batch after a position.
+pub(super) fn write(
+    connection: &mut PgConnection,
+    write: &Write,
+    after: i64,
+) -> Result<Written, StoreError> {
     let subjects = subject_columns(write)?;
     let texts = Texts::of(write)?;
     let mut binds = Vec::with_capacity(80);
+    binds.extend([
+        Bind::BigInt(after),
+        Bind::BigInt(write.watermark.1),
+        Bind::BigInt(write.watermark.0),
+        Bind::BigInt(write.tail.position),
+        Bind::BigInt(write.tail.audit_sequence),
+        Bind::Bytes(&write.tail.audit_hash),
+    ]);
     journal_binds(write, &mut binds);
     binds.extend([
         Bind::Texts(subjects.iter().map(|row| row.id).collect()),
@@ -116,11 +145,6 @@ pub(super) fn write(connection: &mut PgConnection, write: &Write) -> Result<bool
         Bind::BigInts(subjects.iter().map(|row| row.created).collect()),
     ]);
     audit_binds(write, &mut binds);
-    binds.extend([
-        Bind::BigInt(write.tail.position),
-        Bind::BigInt(write.tail.audit_sequence),
-        Bind::Bytes(&write.tail.audit_hash),
-    ]);
     let usual = write.tickets.is_empty()
         && write.escalations.is_empty()
         && write.teams.is_empty()
@@ -132,16 +156,16 @@ pub(super) fn write(connection: &mut PgConnection, write: &Write) -> Result<bool
         escalation_binds(write, &mut binds);
         rest_binds(write, &mut binds);
     }
-    binds.extend([
-        Bind::BigInt(write.watermark.1),
-        Bind::BigInt(write.watermark.0),
-    ]);
-    let daemons: Vec<i64> = if usual {
+    let rows: Vec<(i64, i64)> = if usual {
         Fixed::<Usual>::new(binds).load(connection)?
     } else {
         Fixed::<Whole>::new(binds).load(connection)?
     };
-    Ok(!daemons.is_empty())
+    Ok(match rows.first() {
+        Some((1, 1)) => Written::All,
+        Some((1, _)) => Written::Retired,
+        _ => Written::Stale,
+    })
 }
 
 /// The texts of tickets that are made for the statement alone.

@@ -4,7 +4,7 @@
 
 use diesel::{SqliteConnection, prelude::*, upsert::excluded};
 
-use super::{SubjectColumns, json, subject_columns};
+use super::{SubjectColumns, Written, json, subject_columns};
 use crate::{
     domain::{
         escalation::Escalation,
@@ -21,8 +21,8 @@ use crate::{
     },
 };
 
-/// Writes a batch; false when the daemon's row is gone.
-pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<bool, StoreError> {
+/// Writes a batch; SQLite's single writer has the end of the history for itself.
+pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<Written, StoreError> {
     for row in &write.journal {
         insert_journal(c, row)?;
     }
@@ -56,7 +56,12 @@ pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<bool, Sto
         diesel::delete(attempts::table.find(key.0.as_slice())).execute(c)?;
     }
     move_tail(c, &write.tail)?;
-    move_watermark(c, write.watermark)
+    let is_held = move_watermark(c, write.watermark)?;
+    Ok(if is_held {
+        Written::All
+    } else {
+        Written::Retired
+    })
 }
 
 fn insert_journal(c: &mut SqliteConnection, row: &JournalRow) -> QueryResult<usize> {

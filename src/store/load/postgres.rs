@@ -14,18 +14,15 @@ use crate::{
     },
 };
 
-/// The clock, and the subjects locked in the order of their ids.
-struct LockSubjects;
+/// The clock, and the subjects.
+struct Subjects;
 
-impl Statement for LockSubjects {
+impl Statement for Subjects {
     // The clock comes along even when no subject is there yet.
     const TEXT: &'static str = "\
-        SELECT clock.now, locked.id, locked.version, locked.decided_at, locked.state \
+        SELECT clock.now, subjects.id, subjects.version, subjects.decided_at, subjects.state \
         FROM (SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT) AS now) clock \
-        LEFT JOIN ( \
-            SELECT id, version, decided_at, state FROM subjects \
-            WHERE id = ANY(?) ORDER BY id FOR NO KEY UPDATE \
-        ) locked ON TRUE";
+        LEFT JOIN subjects ON subjects.id = ANY(?)";
     type Row = (
         BigInt,
         Nullable<Text>,
@@ -61,7 +58,7 @@ impl Statement for AddAttempts {
     type Row = (Binary, BigInt);
 }
 
-type LockedRow = (
+type ClockedRow = (
     i64,
     Option<String>,
     Option<i64>,
@@ -69,12 +66,12 @@ type LockedRow = (
     Option<String>,
 );
 
-pub(super) fn lock_subjects(
+pub(super) fn subjects(
     connection: &mut PgConnection,
     ids: &[&str],
 ) -> Result<(Timestamp, Vec<SubjectRow>), StoreError> {
-    let rows: Vec<LockedRow> =
-        Fixed::<LockSubjects>::new(vec![Bind::Texts(ids.to_vec())]).load(connection)?;
+    let rows: Vec<ClockedRow> =
+        Fixed::<Subjects>::new(vec![Bind::Texts(ids.to_vec())]).load(connection)?;
     let now = rows.first().map_or(0, |row| row.0);
     let subjects = rows
         .into_iter()

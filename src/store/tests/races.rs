@@ -48,6 +48,75 @@ fn of_two_who_make_the_same_subject_one_runs_again() {
 }
 
 #[test]
+fn a_key_that_nobody_looked_up_is_refused_and_then_found() {
+    on_each(|scratch| {
+        let store = scratch.store();
+        let daemon = register(&store, "one");
+        let mut writer = store.writer().expect("connects");
+        commit(&mut writer, daemon, &[("c1", "a")]).expect("commits");
+        let subjects = [SubjectId::from("c2")];
+        let opening = writer.begin(&subjects, &[key("a")], false).expect("begins");
+        assert!(opening.seen.is_empty(), "nobody suspects it");
+        let tail = writer.tail().expect("a tail");
+        let write = compose(&opening.world, &tail, daemon, &[("c2", "a")]);
+        let lost = writer.commit(&write);
+        assert!(matches!(lost, Err(StoreError::Retry(_))), "{lost:?}");
+        let opening = writer.begin(&subjects, &[key("a")], false).expect("begins");
+        assert_eq!(opening.seen.len(), 1, "after that it is looked for");
+    });
+}
+
+#[test]
+fn two_processes_continue_one_history_in_turn() {
+    let Some(scratch) = Scratch::postgres() else {
+        return;
+    };
+    let stores = [scratch.store(), scratch.store()];
+    let daemons = [register(&stores[0], "one"), register(&stores[1], "two")];
+    let mut writers = stores
+        .each_ref()
+        .map(|store| store.writer().expect("connects"));
+    let mut stale = 0;
+    for round in 0..200 {
+        let who = usize::from(round % 3 == 0);
+        let id = round.to_string();
+        let given = [("shared", id.as_str())];
+        while let Err(error) = commit(&mut writers[who], daemons[who], &given) {
+            assert!(matches!(error, StoreError::Retry(_)), "{error}");
+            stale += 1;
+            assert!(stale < 50, "{error}");
+        }
+    }
+    assert!(stale > 0, "the other one's commits went unnoticed");
+    let shared = stores[0]
+        .reader()
+        .timeline("shared", Page::first(500))
+        .expect("reads");
+    let versions: Vec<i64> = shared.items.iter().map(|row| row.version).collect();
+    assert_eq!(versions, (1..=200).collect::<Vec<i64>>());
+    assert_eq!(stores[1].reader().tail().expect("reads").position, 200);
+}
+
+#[test]
+fn nothing_is_written_for_a_daemon_that_was_retired() {
+    on_each(|scratch| {
+        let store = scratch.store();
+        let held = store.desk().daemon_register("one").expect("registers");
+        let mut writer = store.writer().expect("connects");
+        commit(&mut writer, held.id, &[("c1", "a")]).expect("commits");
+        let tail = store.reader().tail().expect("reads");
+        let retired = store.desk().daemon_retire(Registration {
+            watermark: tail.position,
+            ..held
+        });
+        assert_eq!(retired, Ok(true));
+        let late = commit(&mut writer, held.id, &[("c1", "b")]);
+        assert!(matches!(late, Err(StoreError::Refused { .. })), "{late:?}");
+        assert_eq!(store.reader().tail(), Ok(tail));
+    });
+}
+
+#[test]
 fn two_writers_make_one_history_without_gaps() {
     on_each(|scratch| {
         let store = scratch.store();
