@@ -40,7 +40,7 @@ pub use conversations::{ConversationFilter, ConversationRow};
 pub use daemons::{Daemon, Registration};
 pub use error::{CODES, StoreError};
 pub use escalations::EscalationFilter;
-pub use journal::{JournalResults, TimelineEntry};
+pub use journal::{JournalResults, TimelineEntry, Unpublished};
 pub use parked::ParkedRow;
 pub use policies::SavedPolicy;
 pub use reader::{Desk, Listing, Page, Reader};

@@ -121,9 +121,17 @@ pub(super) fn house(
     };
     let relay = Arc::new(Relay::new(backlog, has_broker));
     let identity = Arc::new(Identity::new(registered));
+    let in_force = Arc::new(InForce::new(ruling));
     let shared = Arc::new(Shared {
         store,
-        in_force: Arc::new(InForce::new(ruling)),
+        reading: Reading {
+            queues: Arc::new(queue_entries(&config)),
+            in_force: Arc::clone(&in_force),
+            clock: clock.clone(),
+            source: Arc::from(config.source.as_str()),
+            body_bytes: config.limits.body_bytes,
+        },
+        in_force,
         relay: Arc::clone(&relay),
         envelope: Envelope {
             results_exchange: Arc::from(config.broker.results_exchange.as_str()),
@@ -132,7 +140,7 @@ pub(super) fn house(
         },
         identity: Arc::clone(&identity),
         status: Arc::new(Status::default()),
-        committing: AtomicUsize::new(0),
+        busy: AtomicUsize::new(0),
         suspects: Mutex::new(()),
         committed: watch::Sender::new(backlog.newest),
     });
@@ -246,13 +254,7 @@ impl House {
             clock: self.clock.clone(),
             folders,
             relay: Arc::clone(&self.relay),
-            reading: Reading {
-                queues: Arc::new(queue_entries(&self.config)),
-                in_force: Arc::clone(&self.shared.in_force),
-                clock: self.clock.clone(),
-                source: Arc::from(self.config.source.as_str()),
-                body_bytes: self.config.limits.body_bytes,
-            },
+            reading: self.shared.reading.clone(),
         }
     }
 

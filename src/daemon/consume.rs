@@ -1,17 +1,21 @@
-//! Deliveries of the broker become inputs: read, sent to their lane, acknowledged after the commit.
+//! Deliveries of the broker become inputs: sent to their lane, read, acknowledged after the commit.
+//!
+//! A message that says its subject plainly is read by its lane. Others are read here, because
+//! only then it is known which lane is theirs.
 //!
 //! What cannot be read becomes an input that parks it, so that it too is stored
 //! before it is acknowledged. This file knows the AMQP modes of the envelope;
 //! `crate::http::events` knows those of HTTP.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    intake::{Intake, Unit, Waiter},
+    intake::{Intake, Unit, Waiter, place_of},
     reload::InForce,
     round::parking_input,
 };
@@ -53,6 +57,8 @@ pub(super) struct Reading {
     pub(super) body_bytes: usize,
 }
 
+/// The media type of a structured event.
+const STRUCTURED: &str = "application/cloudevents+json";
 /// How many deliveries are read at once, if so many are there.
 const CHUNK: usize = 256;
 
@@ -76,17 +82,24 @@ pub(super) async fn run(
         for delivery in chunk.drain(..) {
             let (session, ordinal, is_redelivered) =
                 (delivery.session, delivery.ordinal, delivery.redelivered);
-            let inputs = reading.read(&delivery);
-            if inputs.is_empty() {
-                acks.done(session, ordinal);
-                continue;
-            }
+            let bytes = delivery.body.len();
+            let (place, inputs, unread) = if let Some(place) = reading.place(&delivery) {
+                (place, Vec::new(), Some(Box::new(delivery)))
+            } else {
+                let inputs = reading.read(&delivery);
+                let Some(first) = inputs.first() else {
+                    acks.done(session, ordinal);
+                    continue;
+                };
+                (place_of(first.event.subject.as_str()), inputs, None)
+            };
             if is_redelivered {
                 metrics::counter!(telemetry::EVENTS_REDELIVERED).increment(1);
             }
-            let bytes = delivery.body.len();
             units.push(Unit {
                 inputs,
+                unread,
+                place,
                 is_redelivered,
                 bytes,
                 waiter: Waiter::Delivery(acks.clone(), session, ordinal),
@@ -100,6 +113,26 @@ pub(super) async fn run(
 }
 
 impl Reading {
+    /// Gives the place of a message that is one event of others and says its subject.
+    fn place(&self, delivery: &Delivery) -> Option<u64> {
+        #[derive(Deserialize)]
+        struct Plain<'a> {
+            #[serde(borrow)]
+            source: Cow<'a, str>,
+            #[serde(borrow)]
+            subject: Cow<'a, str>,
+        }
+        let is_structured = delivery
+            .content_type
+            .as_deref()
+            .is_some_and(|kind| kind.starts_with(STRUCTURED));
+        if !is_structured || delivery.body.len() > self.body_bytes {
+            return None;
+        }
+        let plain: Plain<'_> = serde_json::from_slice(&delivery.body).ok()?;
+        (plain.source != *self.source).then(|| place_of(&plain.subject))
+    }
+
     /// Gives the inputs of a delivery; none when it is to be ignored.
     pub(super) fn read(&self, delivery: &Delivery) -> Vec<Arc<Input>> {
         let queue = self
@@ -143,7 +176,7 @@ impl Reading {
             return Err(Rejection::new(Reason::Malformed, "", detail));
         }
         let content_type = delivery.content_type.as_deref().unwrap_or_default();
-        if content_type.starts_with("application/cloudevents+json") {
+        if content_type.starts_with(STRUCTURED) {
             return Ok(vec![Event::from_json(&delivery.body)?]);
         }
         let attributes = binary_attributes(&delivery.headers);

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::status::Status;
 use crate::{
+    broker::Delivery,
     decide::{Entry, Input},
     domain::{
         event::{Event, Rejection},
@@ -99,8 +100,13 @@ pub(super) enum Waiter {
 /// Inputs that are stored together or not at all.
 #[derive(Debug)]
 pub(super) struct Unit {
-    /// The inputs, in order.
+    /// The inputs, in order; of a message that is not read yet, none.
     pub(super) inputs: Vec<Arc<Input>>,
+    /// A message that its lane reads: what one thread makes and drops costs half as much as what
+    /// is made on one and dropped on another.
+    pub(super) unread: Option<Box<Delivery>>,
+    /// Says which lane it goes to: the hash of its first subject.
+    pub(super) place: u64,
     /// Whether the broker says that it delivered this before.
     pub(super) is_redelivered: bool,
     /// About how large it is. *Units*: bytes.
@@ -188,8 +194,11 @@ impl Intake {
     pub async fn decide(&self, inputs: Vec<Arc<Input>>) -> Result<Vec<Receipt>, SubmitError> {
         let (sender, receiver) = oneshot::channel();
         let bytes = inputs.len() * USUAL_BYTES;
+        let first = inputs.first().map(|input| input.event.subject.as_str());
         self.send(vec![Unit {
+            place: place_of(first.unwrap_or_default()),
             inputs,
+            unread: None,
             is_redelivered: false,
             bytes,
             waiter: Waiter::Reply(sender),
@@ -207,7 +216,8 @@ impl Intake {
                 Waiter::Delivery(..) => "amqp",
                 Waiter::Reply(_) => "http",
             };
-            self.status.taken_in(unit.inputs.len(), entry);
+            let count = unit.inputs.len() + usize::from(unit.unread.is_some());
+            self.status.taken_in(count, entry);
             shares[lane_of(&unit, lanes.len())].push(unit);
         }
         for (lane, share) in lanes.iter().zip(shares) {
@@ -237,11 +247,13 @@ impl Intake {
     }
 }
 
-/// Gives the lane of a unit: the hash of its first subject.
-fn lane_of(unit: &Unit, lanes: usize) -> usize {
+/// Gives a subject's place among the lanes.
+pub(super) fn place_of(subject: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
-    if let Some(first) = unit.inputs.first() {
-        first.event.subject.hash(&mut hasher);
-    }
-    usize::try_from(hasher.finish() % lanes as u64).unwrap_or(0)
+    subject.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn lane_of(unit: &Unit, lanes: usize) -> usize {
+    usize::try_from(unit.place % lanes as u64).unwrap_or(0)
 }

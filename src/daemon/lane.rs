@@ -1,6 +1,6 @@
 //! A lane: one thread with one connection that turns units into committed batches.
 //!
-//! It commits at once when idle; while another lane is committing it gathers for
+//! It commits at once when idle; while another lane is at work it gathers for
 //! about a millisecond, up to 256 inputs. A batch that fails for a passing reason
 //! is run again until it stands; one that fails for a lasting reason is halved
 //! until the input at fault stands alone and is parked.
@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     batch::{self, Announce, Bench, Committed, Numbers},
+    consume::Reading,
     crash_point,
     identity::Identity,
     intake::{Receipt, SubmitError, Unit, Waiter},
@@ -38,7 +39,7 @@ use crate::{
 pub(super) const MAX_INPUTS: usize = 256;
 /// The most that their messages weigh. *Units*: bytes.
 const MAX_BYTES: usize = 1024 * 1024;
-/// How long a lane gathers while another one commits.
+/// How long a lane gathers while another one is at work.
 const GATHER: Duration = Duration::from_millis(1);
 /// At which attempt a redelivered input is parked.
 const PARK_FROM: i64 = 3;
@@ -50,6 +51,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 pub(super) struct Shared {
     /// Opens connections.
     pub(super) store: Store,
+    /// Reads messages.
+    pub(super) reading: Reading,
     /// The policy in force.
     pub(super) in_force: Arc<InForce>,
     /// The relay's ledger.
@@ -60,8 +63,8 @@ pub(super) struct Shared {
     pub(super) identity: Arc<Identity>,
     /// Counters and faults.
     pub(super) status: Arc<Status>,
-    /// How many lanes are committing.
-    pub(super) committing: AtomicUsize,
+    /// How many lanes are at work.
+    pub(super) busy: AtomicUsize,
     /// The newest position committed here.
     pub(super) committed: watch::Sender<i64>,
     /// Held by the lane that tries what was tried before.
@@ -103,9 +106,11 @@ impl Lane {
     pub(super) fn run(mut self) {
         while let Some(units) = self.gather() {
             let settings = Arc::clone(&self.shared.in_force.ruling().settings);
+            self.shared.busy.fetch_add(1, Ordering::Relaxed);
             metrics::gauge!(telemetry::LANES_BUSY).increment(1.0);
             self.work(units, &settings);
             metrics::gauge!(telemetry::LANES_BUSY).decrement(1.0);
+            self.shared.busy.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
@@ -120,7 +125,7 @@ impl Lane {
             };
             self.waiting.extend(more);
         }
-        if self.waiting.len() < MAX_INPUTS && self.shared.committing.load(Ordering::Relaxed) > 0 {
+        if self.waiting.len() < MAX_INPUTS && self.shared.busy.load(Ordering::Relaxed) > 0 {
             let (runtime, units, waiting) = (&self.runtime, &mut self.units, &mut self.waiting);
             runtime.block_on(async {
                 let gathering = async {
@@ -137,14 +142,20 @@ impl Lane {
         }
         let (mut inputs, mut bytes, mut count) = (0, 0, 0);
         for unit in &self.waiting {
-            inputs += unit.inputs.len();
+            inputs += unit.inputs.len().max(1);
             bytes += unit.bytes;
             if count > 0 && (inputs > MAX_INPUTS || bytes > MAX_BYTES) {
                 break;
             }
             count += 1;
         }
-        Some(self.waiting.drain(..count).collect())
+        let units = self.waiting.drain(..count).map(|mut unit| {
+            if let Some(delivery) = unit.unread.take() {
+                unit.inputs = self.shared.reading.read(&delivery);
+            }
+            unit
+        });
+        Some(units.collect())
     }
 
     /// Brings units to their end, one way or the other, in their order.
@@ -268,7 +279,6 @@ impl Lane {
         let mut numbers = std::mem::take(&mut self.numbers);
         let mut announcer = Announcer {
             relay: &shared.relay,
-            shared: &shared,
             place: None,
         };
         let result = self.writer().and_then(|writer| {
@@ -283,7 +293,7 @@ impl Lane {
             };
             batch::run(&mut bench, inputs, over, &mut announcer)
         });
-        let place = announcer.end();
+        let place = announcer.place;
         self.numbers = numbers;
         match (&result, place) {
             (Err(StoreError::Lost(_)), Some(place)) => self.unknown.push(place),
@@ -378,28 +388,17 @@ impl Lane {
     }
 }
 
-/// Counts the lane as committing from the announcement on.
+/// Announces and notes the place.
 struct Announcer<'a> {
     relay: &'a Relay,
-    shared: &'a Shared,
     place: Option<Place>,
 }
 
 impl Announce for Announcer<'_> {
     fn announce(&mut self, first: i64, last: i64, results: usize) -> i64 {
-        self.shared.committing.fetch_add(1, Ordering::Relaxed);
         let (place, watermark) = self.relay.announce(first, last, results);
         self.place = Some(place);
         watermark
-    }
-}
-
-impl Announcer<'_> {
-    fn end(self) -> Option<Place> {
-        if self.place.is_some() {
-            self.shared.committing.fetch_sub(1, Ordering::Relaxed);
-        }
-        self.place
     }
 }
 

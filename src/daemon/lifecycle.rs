@@ -86,11 +86,12 @@ impl Running {
             watermark: self.house.relay.watermark(),
             ..self.house.identity.held()
         };
-        if let Err(error) = app
-            .store
-            .write(move |desk| desk.daemon_watermark(held))
-            .await
-        {
+        // What has nothing left to publish leaves no row for others to look after.
+        let ended = app.store.write(move |desk| {
+            let is_held = desk.daemon_watermark(held)?;
+            Ok(is_held && is_done && desk.daemon_retire(held)?)
+        });
+        if let Err(error) = ended.await {
             tracing::warn!(%error, "the watermark was not stored; the newest results may go out again at the next start");
         }
         is_done

@@ -387,16 +387,16 @@ impl Model {
         let envelope = self.envelope.clone();
         let life = self.life();
         let committed = life.relay.committed_to();
-        let rows = life
+        let slice = life
             .store
             .reader()
             .journal_unpublished(life.held.id, position, 3)
             .expect("readable");
-        let Some(last) = rows.last().map(|row| row.position) else {
+        if slice.rows.is_empty() {
             life.relay.published_cold(committed, 0);
             return life.relay.try_turn_hot();
-        };
-        for row in &rows {
+        }
+        for row in &slice.rows {
             self.broker
                 .published
                 .extend(envelope.of_text(&row.results, None, None));
@@ -404,7 +404,8 @@ impl Model {
         if !is_calm && self.chance.one_in(6) {
             return self.die();
         }
-        self.life().relay.published_cold(last, rows.len());
+        let life = self.life();
+        life.relay.published_cold(slice.read_to, slice.rows.len());
     }
 
     fn check(&mut self) {

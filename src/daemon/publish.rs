@@ -120,35 +120,30 @@ impl Post {
     async fn publish_from_journal(&self, daemon: i64, mut position: i64) {
         loop {
             let committed = self.relay.committed_to();
-            let Ok((last, count, messages)) = self.slice(daemon, position).await else {
+            let Ok(slice) = self.slice(daemon, position).await else {
                 tokio::time::sleep(PAUSE).await;
                 return;
             };
-            let Some(last) = last else {
+            if slice.rows == 0 {
                 self.relay.published_cold(committed, 0);
                 self.relay.try_turn_hot();
                 return;
-            };
-            if !self.publish_surely(messages).await {
+            }
+            if !self.publish_surely(slice.messages).await {
                 return;
             }
-            self.relay.published_cold(last, count);
-            position = last;
+            self.relay.published_cold(slice.read_to, slice.rows);
+            position = slice.read_to;
         }
     }
 
-    /// Reads a slice: its last position, how many results it holds, and their messages.
-    async fn slice(
-        &self,
-        daemon: i64,
-        after: i64,
-    ) -> Result<(Option<i64>, usize, Vec<Outgoing>), StoreError> {
+    async fn slice(&self, daemon: i64, after: i64) -> Result<Slice, StoreError> {
         let envelope = self.envelope.clone();
         self.store
             .read(move |reader| {
-                let rows = reader.journal_unpublished(daemon, after, SLICE)?;
+                let found = reader.journal_unpublished(daemon, after, SLICE)?;
                 let mut messages = Vec::new();
-                for row in &rows {
+                for row in &found.rows {
                     let texts = envelope.of_text(
                         &row.results,
                         row.reply_to.as_deref(),
@@ -160,8 +155,11 @@ impl Post {
                     }
                     messages.extend(texts);
                 }
-                let count = rows.iter().filter(|row| !row.results.is_empty()).count();
-                Ok((rows.last().map(|row| row.position), count, messages))
+                Ok(Slice {
+                    rows: found.rows.len(),
+                    read_to: found.read_to,
+                    messages,
+                })
             })
             .await
     }
@@ -169,15 +167,14 @@ impl Post {
     /// Publishes what a dead daemon left behind, moving its watermark; its row goes when all of it is out.
     pub(super) async fn run_for(self, mut held: Registration) {
         loop {
-            let Ok((last, _, messages)) = self.slice(held.id, held.watermark).await else {
+            let Ok(slice) = self.slice(held.id, held.watermark).await else {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             };
-            let Some(last) = last else { break };
-            if !self.publish_surely(messages).await {
+            if slice.rows > 0 && !self.publish_surely(slice.messages).await {
                 return;
             }
-            held.watermark = last;
+            held.watermark = slice.read_to;
             match self
                 .store
                 .write(move |desk| desk.daemon_watermark(held))
@@ -189,11 +186,23 @@ impl Post {
                     tracing::warn!(%error, "a dead daemon's watermark was not stored; its results may go out again");
                 }
             }
+            if slice.rows == 0 {
+                break;
+            }
         }
         if let Err(error) = self.store.write(move |desk| desk.daemon_retire(held)).await {
             tracing::warn!(%error, "a dead daemon's row was not removed");
         }
     }
+}
+
+/// A piece of the journal to publish.
+struct Slice {
+    /// How many rows have results; none: nothing is left.
+    rows: usize,
+    /// The position up to which the journal was read.
+    read_to: i64,
+    messages: Vec<Outgoing>,
 }
 
 /// Gives the ids of the messages that a row has parked.

@@ -34,6 +34,18 @@ pub struct JournalResults {
     pub correlation_id: Option<String>,
 }
 
+/// A slice of what a daemon has yet to publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unpublished {
+    /// The results, in their order; none: there are none up to the end of the history.
+    pub rows: Vec<JournalResults>,
+    /// The position up to which the journal was read.
+    pub read_to: i64,
+}
+
+/// How many positions are looked through at once.
+const STRIDE: i64 = 4_096;
+
 /// One input of a subject, as its timeline shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimelineEntry {
@@ -92,23 +104,40 @@ impl Reader {
         })
     }
 
-    /// Lists the results that a daemon has yet to publish, in their order.
+    /// Reads the next results that a daemon has yet to publish.
     pub fn journal_unpublished(
         &mut self,
         daemon: i64,
         after: i64,
         limit: i64,
-    ) -> Result<Vec<JournalResults>, StoreError> {
+    ) -> Result<Unpublished, StoreError> {
         self.ask(|connection| {
-            let rows: Vec<ResultsRow> = on!(connection, c => journal::table
-                .filter(journal::position.gt(after))
-                .filter(journal::daemon.eq(daemon))
-                .filter(journal::results.ne(""))
-                .order(journal::position)
-                .limit(limit)
-                .select(RESULTS)
-                .load(c)?);
-            Ok(rows.into_iter().map(to_results).collect())
+            let newest: i64 = on!(connection, c => tail::table.select(tail::position).first(c)?);
+            let mut read_to = after;
+            while read_to < newest {
+                // In strides, because others may have written millions of rows since.
+                let (from, to) = (read_to, newest.min(read_to + STRIDE));
+                let rows: Vec<ResultsRow> = on!(connection, c => journal::table
+                    .filter(journal::position.gt(from))
+                    .filter(journal::position.le(to))
+                    .filter(journal::daemon.eq(daemon))
+                    .filter(journal::results.ne(""))
+                    .order(journal::position)
+                    .limit(limit)
+                    .select(RESULTS)
+                    .load(c)?);
+                if let Some(last) = rows.last() {
+                    return Ok(Unpublished {
+                        read_to: last.0,
+                        rows: rows.into_iter().map(to_results).collect(),
+                    });
+                }
+                read_to = to;
+            }
+            Ok(Unpublished {
+                rows: Vec::new(),
+                read_to,
+            })
         })
     }
 

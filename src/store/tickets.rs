@@ -35,7 +35,7 @@ pub struct TicketFilter {
     pub conversation: Option<String>,
 }
 
-/// A ticket's row.
+/// A ticket's row but for its context, which is large and never changes.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = tickets)]
 pub(super) struct TicketRow {
@@ -53,7 +53,6 @@ pub(super) struct TicketRow {
     link: String,
     created_at: i64,
     updated_at: i64,
-    context: Option<String>,
 }
 
 impl Reader {
@@ -95,16 +94,7 @@ impl Reader {
                 }
                 query.load(c)?
             });
-            page.list(
-                rows,
-                |row| row.number,
-                |row| {
-                    to_ticket(TicketRow {
-                        context: None,
-                        ..row
-                    })
-                },
-            )
+            page.list(rows, |row| row.number, to_ticket)
         })
     }
 
@@ -112,12 +102,22 @@ impl Reader {
     pub fn ticket(&mut self, id: &str) -> Result<Option<Ticket>, StoreError> {
         let number: i64 = id.parse().unwrap_or(0);
         self.ask(|connection| {
-            let row: Option<TicketRow> = on!(connection, c => tickets::table
+            let row: Option<(TicketRow, Option<String>)> = on!(connection, c => tickets::table
                 .filter(tickets::ticket_id.eq(id).or(tickets::number.eq(number)))
-                .select(TicketRow::as_select())
+                .select((TicketRow::as_select(), tickets::context))
                 .first(c)
                 .optional()?);
-            row.map(to_ticket).transpose()
+            let Some((row, context)) = row else {
+                return Ok(None);
+            };
+            let mut ticket = to_ticket(row)?;
+            if let Some(text) = context {
+                let context = serde_json::from_str(&text);
+                ticket.context = Some(
+                    context.map_err(|error| unreadable(&ticket.ticket_id, "context", &error))?,
+                );
+            }
+            Ok(Some(ticket))
         })
     }
 
@@ -150,18 +150,15 @@ impl Reader {
 /// The statuses of the partial index, as the migrations write them.
 pub(super) const UNFINISHED: [&str; 3] = ["open", "in_progress", "waiting"];
 
+fn unreadable(id: &str, column: &str, error: &serde_json::Error) -> StoreError {
+    StoreError::Lasting(format!("`{column}` of `{id}` is unreadable: {error}"))
+}
+
+/// Gives the ticket without its context.
 pub(super) fn to_ticket(row: TicketRow) -> Result<Ticket, StoreError> {
     let id = row.ticket_id;
-    let unreadable = |column: &str, error: serde_json::Error| {
-        StoreError::Lasting(format!("`{column}` of `{id}` is unreadable: {error}"))
-    };
     let tags: BTreeSet<String> =
-        serde_json::from_str(&row.tags).map_err(|error| unreadable("tags", error))?;
-    let context = row
-        .context
-        .map(|text| serde_json::from_str(&text))
-        .transpose()
-        .map_err(|error| unreadable("context", error))?;
+        serde_json::from_str(&row.tags).map_err(|error| unreadable(&id, "tags", &error))?;
     Ok(Ticket {
         number: row.number,
         conversation_id: row.conversation_id,
@@ -176,7 +173,7 @@ pub(super) fn to_ticket(row: TicketRow) -> Result<Ticket, StoreError> {
         link: row.link,
         created_at: Timestamp::from_micros(row.created_at),
         updated_at: Timestamp::from_micros(row.updated_at),
-        context,
+        context: None,
         ticket_id: id,
     })
 }

@@ -64,8 +64,7 @@ macro_rules! rest {
                 description = excluded.description, status = excluded.status, \
                 priority = excluded.priority, category = excluded.category, \
                 team = excluded.team, assignee = excluded.assignee, tags = excluded.tags, \
-                link = excluded.link, updated_at = excluded.updated_at, \
-                context = excluded.context \
+                link = excluded.link, updated_at = excluded.updated_at \
         ), escalation_rows AS ( \
             INSERT INTO escalations (escalation_id, conversation_id, trigger, rule, reason, \
                 priority, team, ticket_id, state, raised_at, acknowledged_by, settled_by, \

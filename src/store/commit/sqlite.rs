@@ -146,7 +146,6 @@ fn upsert_ticket(c: &mut SqliteConnection, ticket: &Ticket) -> Result<usize, Sto
             tickets::tags.eq(excluded(tickets::tags)),
             tickets::link.eq(excluded(tickets::link)),
             tickets::updated_at.eq(excluded(tickets::updated_at)),
-            tickets::context.eq(excluded(tickets::context)),
         ))
         .execute(c)?)
 }

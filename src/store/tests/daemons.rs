@@ -23,7 +23,8 @@ fn a_restarted_instance_gets_its_own_row_back() {
         assert_eq!(desk.daemon_beat(first.id, first.epoch), Ok(false));
         assert_eq!(desk.daemon_beat(again.id, again.epoch), Ok(true));
         let rest = desk.journal_unpublished(again.id, 1, 10).expect("reads");
-        assert_eq!(rest.iter().map(|row| row.position).collect::<Vec<_>>(), [2]);
+        let positions: Vec<i64> = rest.rows.iter().map(|row| row.position).collect();
+        assert_eq!((positions, rest.read_to), (vec![2], 2));
         assert_eq!(desk.unpublished_after(again.id, 0), Ok(2));
         let other = desk.daemon_register("two").expect("registers");
         assert_eq!(other.watermark, 2, "what came before it is not its own");
