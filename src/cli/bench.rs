@@ -4,8 +4,10 @@
 //! events a second go through the daemon – rules, database, audit, everything
 //! durable – of those that a relay without rules and database brings through the
 //! same broker in the same run. Both drain a queue that was filled before, into a
-//! queue that nobody reads. Latency is measured from publish to result while the
-//! load comes at a steady rate.
+//! queue that nobody reads; the relay does so before and after the daemon, because
+//! a machine's speed drifts. Latency is measured from publish to result while the
+//! load comes at a steady rate, and once through the relay, which shows what of it
+//! is the broker's.
 
 mod daemon;
 mod load;
@@ -17,7 +19,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use self::{
     daemon::Daemon,
-    load::{Names, Pace},
+    load::{Names, Pace, Way},
     report::{Figures, Latency, Rate, Report},
 };
 use super::{Failure, output::Output};
@@ -123,34 +125,35 @@ async fn measure(args: &Args) -> Result<(), Failure> {
 }
 
 async fn measure_with(client: &Client, args: &Args) -> Result<Report, Failure> {
-    let filled = daemon::prepare(args)?;
-    let ceiling = measure_relay(client, args).await?;
-    say(&format!("bare relay: {:.0} events/s", ceiling.per_second));
+    let plan = daemon::prepare(args)?;
+    let before = measure_relay(client, args).await?;
+    say(&format!("bare relay: {:.0} events/s", before.per_second));
     let (rate, figures) = measure_daemon(client, args).await?;
-    say(&format!(
-        "whole daemon: {:.0} events/s, {:.2} of the relay",
-        rate.per_second,
-        rate.per_second / ceiling.per_second
-    ));
-    let mut latencies = Vec::new();
+    say(&format!("whole daemon: {:.0} events/s", rate.per_second));
+    let after = measure_relay(client, args).await?;
+    say(&format!("bare relay: {:.0} events/s", after.per_second));
+    let ceiling = before.mean(&after);
+    let (mut floors, mut latencies) = (Vec::new(), Vec::new());
     for &per_second in &args.rates {
+        let floor = measure_relay_latency(client, args, per_second).await?;
+        say(&format!("bare relay {floor}"));
+        floors.push(floor);
         let latency = measure_latency(client, args, per_second).await?;
-        say(&format!(
-            "at {per_second}/s: p50 {:.1} ms, p99 {:.1} ms",
-            latency.p50_ms, latency.p99_ms
-        ));
+        say(&format!("whole daemon {latency}"));
         latencies.push(latency);
     }
     Ok(Report {
         machine: machine::describe(),
         fdatasync_ms: machine::fdatasync_ms()?,
-        plan: filled,
+        table_bytes: daemon::table_bytes(args)?,
+        plan,
         queue_type: args.queue_type.clone(),
         events: args.events,
         conversations: args.conversations,
         ceiling,
         rate,
         figures,
+        floors,
         latencies,
     })
 }
@@ -159,7 +162,38 @@ async fn measure_relay(client: &Client, args: &Args) -> Result<Rate, Failure> {
     let names = Names::default();
     load::make_relay_queues(client, &args.queue_type).await?;
     load::fill(client, "", names.relay_in, args.events, args.conversations).await?;
-    relay::measure(args).await
+    let rate = relay::measure(args).await;
+    client.delete_queue(names.relay_in).await?;
+    client.delete_queue(names.relay_out).await?;
+    rate
+}
+
+async fn measure_relay_latency(
+    client: &Client,
+    args: &Args,
+    per_second: u32,
+) -> Result<Latency, Failure> {
+    let names = Names::default();
+    load::make_relay_queues(client, &args.queue_type).await?;
+    let relay = relay::start(args)?;
+    let way = Way {
+        exchange: "",
+        key: names.relay_in,
+        sink: names.relay_out,
+    };
+    let latency = load::measure_latency(client, &args.amqp, &pace(args, per_second), &way).await;
+    drop(relay);
+    client.delete_queue(names.relay_in).await?;
+    client.delete_queue(names.relay_out).await?;
+    latency
+}
+
+fn pace(args: &Args, per_second: u32) -> Pace {
+    Pace {
+        per_second,
+        seconds: args.seconds,
+        conversations: args.conversations,
+    }
 }
 
 async fn measure_daemon(client: &Client, args: &Args) -> Result<(Rate, Figures), Failure> {
@@ -191,12 +225,12 @@ async fn measure_latency(
     let names = Names::default();
     load::make_sink(client, &args.queue_type).await?;
     let daemon = Daemon::start(args).await?;
-    let pace = Pace {
-        per_second,
-        seconds: args.seconds,
-        conversations: args.conversations,
+    let way = Way {
+        exchange: names.events_exchange,
+        key: "conversation.message",
+        sink: names.sink,
     };
-    let latency = load::measure_latency(client, &args.amqp, &pace).await;
+    let latency = load::measure_latency(client, &args.amqp, &pace(args, per_second), &way).await;
     daemon.stop().await?;
     client.delete_queue(names.sink).await?;
     latency

@@ -60,6 +60,8 @@ pub(super) trait Dialect {
     const BEGIN: &'static str;
     /// Whether the JSON array in `tags` holds the value bound next: before and after the bind.
     const HAS_TAG: (&'static str, &'static str);
+    /// Answers names and sizes.
+    const SIZES: &'static str;
 }
 
 impl Dialect for SqliteConnection {
@@ -69,12 +71,16 @@ impl Dialect for SqliteConnection {
         "EXISTS (SELECT 1 FROM json_each(tickets.tags) WHERE value = ",
         ")",
     );
+    const SIZES: &'static str = "SELECT 'all' AS name, page_count * page_size AS bytes \
+        FROM pragma_page_count(), pragma_page_size()";
 }
 
 impl Dialect for PgConnection {
     const CLOCK: &'static str = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)";
     const BEGIN: &'static str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
     const HAS_TAG: (&'static str, &'static str) = ("CAST(tickets.tags AS jsonb) @> to_jsonb(", ")");
+    const SIZES: &'static str = "SELECT CAST(relname AS text) AS name, \
+        pg_total_relation_size(relid) AS bytes FROM pg_stat_user_tables ORDER BY 2 DESC LIMIT 4";
 }
 
 /// What a connection is for.

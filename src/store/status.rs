@@ -2,14 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use diesel::{dsl::count_star, prelude::*};
+use diesel::{
+    dsl::count_star,
+    prelude::*,
+    sql_query,
+    sql_types::{BigInt, Text},
+};
 
 use super::{
-    connection::on,
+    connection::{Dialect, on},
     error::StoreError,
     reader::Reader,
     schema::{escalations, journal, parked, subjects, tail, tickets, tokens},
 };
+
+#[derive(QueryableByName)]
+struct Size {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = BigInt)]
+    bytes: i64,
+}
 
 /// How much there is of what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +48,18 @@ pub struct Counts {
 }
 
 impl Reader {
+    /// Gives the four largest tables with their indexes, or SQLite's one file. *Units*: bytes.
+    pub fn sizes(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
+        self.ask(|connection| {
+            Ok(
+                on!(connection, c => sql_query(Conn::SIZES).load::<Size>(c)?)
+                    .into_iter()
+                    .map(|size| (size.name, size.bytes))
+                    .collect(),
+            )
+        })
+    }
+
     /// Counts for the status; reads whole tables, so not for every second.
     pub fn counts(&mut self) -> Result<Counts, StoreError> {
         let unpublished = self.unpublished()?;

@@ -59,6 +59,11 @@ pub(super) fn prepare(args: &Args) -> Result<Plan, Failure> {
     })
 }
 
+/// Gives how large the database is now, its largest tables first.
+pub(super) fn table_bytes(args: &Args) -> Result<Vec<(String, i64)>, Failure> {
+    Ok(Store::open(&args.database, Role::Tool)?.reader().sizes()?)
+}
+
 impl Daemon {
     /// Starts a daemon and waits until it is ready.
     pub(super) async fn start(args: &Args) -> Result<Self, Failure> {

@@ -57,6 +57,14 @@ pub(super) struct Pace {
     pub(super) conversations: u64,
 }
 
+/// Where the load goes in, and where what follows comes out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way {
+    pub(super) exchange: &'static str,
+    pub(super) key: &'static str,
+    pub(super) sink: &'static str,
+}
+
 /// Makes the relay's two queues.
 pub(super) async fn make_relay_queues(client: &Client, queue_type: &str) -> Result<(), Fault> {
     let names = Names::default();
@@ -160,12 +168,13 @@ pub(super) async fn measure_latency(
     client: &Client,
     amqp: &str,
     pace: &Pace,
+    way: &Way,
 ) -> Result<Latency, Failure> {
     let reader = Client::connect(&[amqp.to_owned()], Duration::from_secs(60)).await?;
-    let mut inlet = reader.consume(Names::default().sink, 2_000).await?;
+    let mut inlet = reader.consume(way.sink, 2_000).await?;
     let total = u64::from(pace.per_second) * (pace.seconds + WARM_UP_SECONDS);
     let watch = Stopwatch::start();
-    let publishing = publish_paced(client, pace, total, &watch);
+    let publishing = publish_paced(client, pace, way, total, &watch);
     let receiving = async {
         let mut received = vec![f64::NAN; usize::try_from(total).unwrap_or(0)];
         let mut missing = received.len();
@@ -217,11 +226,12 @@ const WARM_UP_SECONDS: u64 = 2;
 async fn publish_paced(
     client: &Client,
     pace: &Pace,
+    way: &Way,
     total: u64,
     watch: &Stopwatch,
 ) -> Result<Vec<f64>, Failure> {
     let run = Clock::machine().now().micros();
-    let exchange: Arc<str> = Arc::from(Names::default().events_exchange);
+    let exchange: Arc<str> = Arc::from(way.exchange);
     let mut sent = Vec::with_capacity(usize::try_from(total).unwrap_or(0));
     let mut under_way = FuturesUnordered::new();
     let mut ticks = tokio::time::interval(Duration::from_millis(1));
@@ -236,7 +246,7 @@ async fn publish_paced(
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of events")]
                 let due = (watch.elapsed().as_secs_f64() * f64::from(pace.per_second)) as u64;
                 while number < due.min(total) {
-                    let event = message(&exchange, "conversation.message", run, number, pace.conversations);
+                    let event = message(&exchange, way.key, run, number, pace.conversations);
                     sent.push(watch.elapsed().as_secs_f64() * 1_000.0);
                     under_way.push(client.publish(vec![event]));
                     number += 1;

@@ -2,7 +2,7 @@
 
 use std::{
     io::BufRead,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::Arc,
     time::Duration,
 };
@@ -21,15 +21,35 @@ const BATCH: usize = 256;
 /// How many batches may be under way.
 const WINDOW: usize = 8;
 
+/// A relay at work, until it is dropped.
+pub(super) struct Relay(Child);
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        // Both fail when it has ended, which is as it should be.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts a relay that does not end by itself.
+pub(super) fn start(args: &Args) -> Result<Relay, Failure> {
+    Ok(Relay(process(&args.amqp, u64::MAX).spawn()?))
+}
+
+fn process(amqp: &str, events: u64) -> Command {
+    let mut process = Command::new(std::env::current_exe().unwrap_or_else(|_| "provost".into()));
+    process
+        .args(["bench", "--be-relay", "--amqp", amqp, "--events"])
+        .arg(events.to_string());
+    process
+}
+
 /// Runs the relay in a process of its own and reads what it measured.
 pub(super) async fn measure(args: &Args) -> Result<Rate, Failure> {
-    let program = std::env::current_exe()?;
-    let (amqp, events) = (args.amqp.clone(), args.events.to_string());
+    let mut process = process(&args.amqp, args.events);
     let line = tokio::task::spawn_blocking(move || {
-        let mut child = Command::new(program)
-            .args(["bench", "--be-relay", "--amqp", &amqp, "--events", &events])
-            .stdout(Stdio::piped())
-            .spawn()?;
+        let mut child = process.stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         if let Some(stdout) = child.stdout.take() {
             std::io::BufReader::new(stdout).read_line(&mut line)?;
@@ -92,6 +112,7 @@ async fn bring_through(client: &Client, amqp: &str, events: u64) -> Result<Rate,
                         routing_key: names.relay_out.to_owned(),
                         body: delivery.body,
                         message_id: delivery.message_id.unwrap_or_default(),
+                        correlation_id: delivery.correlation_id,
                         ..Outgoing::default()
                     });
                 }

@@ -1,5 +1,7 @@
 //! The figures of a bench, for people and for programs.
 
+use std::fmt;
+
 use serde::Serialize;
 use serde_json::json;
 
@@ -15,6 +17,16 @@ pub(super) struct Rate {
     pub(super) per_second: f64,
     /// How long the whole took.
     pub(super) seconds: f64,
+}
+
+impl Rate {
+    /// Gives the mean of two runs.
+    pub(super) fn mean(&self, other: &Self) -> Self {
+        Self {
+            per_second: f64::midpoint(self.per_second, other.per_second),
+            seconds: f64::midpoint(self.seconds, other.seconds),
+        }
+    }
 }
 
 /// What the daemon took for it.
@@ -67,7 +79,11 @@ pub(super) struct Report {
     pub(super) ceiling: Rate,
     pub(super) rate: Rate,
     pub(super) figures: Figures,
+    /// The latencies of the bare relay.
+    pub(super) floors: Vec<Latency>,
     pub(super) latencies: Vec<Latency>,
+    /// The largest tables after the run with their indexes, or the files. *Units*: bytes.
+    pub(super) table_bytes: Vec<(String, i64)>,
 }
 
 impl Latency {
@@ -93,6 +109,16 @@ impl Latency {
             p999_ms: at(0.999),
             max_ms: at(1.0),
         }
+    }
+}
+
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "at {:>5}/s   p50 {:>6.1} ms   p99 {:>6.1} ms   p99.9 {:>6.1} ms   ({} results)",
+            self.rate, self.p50_ms, self.p99_ms, self.p999_ms, self.count
+        )
     }
 }
 
@@ -140,11 +166,15 @@ impl Report {
             "memory          {:>8} MiB resident, {} MiB at its peak",
             self.figures.resident_mib, self.figures.peak_mib
         ))?;
-        for latency in &self.latencies {
-            output::line(&format!(
-                "at {:>6}/s      p50 {:>6.1} ms   p99 {:>6.1} ms   p99.9 {:>6.1} ms   ({} results)",
-                latency.rate, latency.p50_ms, latency.p99_ms, latency.p999_ms, latency.count
-            ))?;
+        let sizes = self.table_bytes.iter();
+        let sizes = sizes.map(|(name, bytes)| format!("{name} {} MiB", bytes / (1 << 20)));
+        output::line(&format!(
+            "tables after    {}",
+            sizes.collect::<Vec<_>>().join(", ")
+        ))?;
+        for (floor, latency) in self.floors.iter().zip(&self.latencies) {
+            output::line(&format!("bare relay   {floor}"))?;
+            output::line(&format!("whole daemon {latency}"))?;
         }
         Ok(())
     }
