@@ -59,7 +59,6 @@ pub use self::{
 
 /// A loaded policy.
 pub struct Policy {
-    version: Arc<str>,
     warnings: Vec<Fault>,
     rules: Vec<RuleSummary>,
     schedules: Vec<Schedule>,
@@ -86,8 +85,6 @@ pub struct RuleSummary {
 /// What every rule made of one set of facts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Explanation {
-    /// The policy's version.
-    pub version: Arc<str>,
     /// Every rule considered, in the order of the policy.
     pub rules: Vec<Considered>,
 }
@@ -160,17 +157,11 @@ impl Policy {
         let judge = Judge::new(loaded.engine, loaded.rules)
             .map_err(|error| vec![Fault::error(fault::VALUE, "", rhai::Position::NONE, error)])?;
         Ok(Self {
-            version: sources.version().into(),
             warnings: loaded.warnings,
             rules: loaded.summaries,
             schedules: loaded.schedules,
             judge,
         })
-    }
-
-    /// Gives the version: the hash of the sources.
-    pub fn version(&self) -> &Arc<str> {
-        &self.version
     }
 
     /// Gives what is worth mending though the policy loaded.
@@ -206,7 +197,6 @@ impl Policy {
     /// Tells for every rule what it makes of the facts; `route` rules only where there is a draft.
     pub fn explain(&self, facts: &Facts) -> Explanation {
         Explanation {
-            version: Arc::clone(&self.version),
             rules: self.judge.explain(facts),
         }
     }
@@ -215,7 +205,6 @@ impl Policy {
 impl std::fmt::Debug for Policy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Policy")
-            .field("version", &self.version)
             .field("rules", &self.rules.len())
             .finish_non_exhaustive()
     }

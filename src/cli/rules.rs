@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     config::{Config, Env},
+    daemon::{Bundle, Mappings},
     decide::Settings,
     policy::{Policy, Sources},
     workbench::check::render,
@@ -102,6 +103,8 @@ struct Place {
     config: PathBuf,
     folder: PathBuf,
     sources: Sources,
+    /// The version under which a daemon would run this, mappings included.
+    version: String,
     settings: Settings,
     output: Output,
 }
@@ -120,10 +123,17 @@ impl Place {
                 .next("name it with --rules DIR, or with `policy.rules` in provost.toml")
                 .code(EXIT_CONFIG)
         })?;
+        let mappings = Mappings::sources(&args.config.join("mappings"))
+            .map_err(|error| Failure::new(format!("cannot read the mappings: {error}")))?;
+        let bundle = Bundle {
+            rules: sources.files.clone(),
+            mappings,
+        };
         Ok(Self {
             config: args.config.clone(),
             folder,
             sources,
+            version: bundle.version(),
             settings: Settings {
                 directory: config.directory(),
                 source: config.source,

@@ -278,3 +278,24 @@ impl fmt::Display for ReloadFault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_follows_names_and_texts_of_rules_and_mappings() {
+        let one = |name: &str, text: &str| BTreeMap::from([(name.to_owned(), text.to_owned())]);
+        let version = |rules, mappings| Bundle { rules, mappings }.version();
+        let plain = version(one("a.rhai", "1"), BTreeMap::new());
+        assert_eq!(plain, version(one("a.rhai", "1"), BTreeMap::new()));
+        assert_eq!(plain.len(), 16);
+        for other in [
+            version(one("a.rhai", "2"), BTreeMap::new()),
+            version(one("b.rhai", "1"), BTreeMap::new()),
+            version(one("a.rhai", "1"), one("rasa", "1")),
+        ] {
+            assert_ne!(plain, other);
+        }
+    }
+}

@@ -7,9 +7,6 @@
 use std::{collections::BTreeMap, fs, io, path::Path};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-
-use super::value::hex;
 
 /// The files of a policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,28 +24,6 @@ impl Sources {
         let mut files = BTreeMap::new();
         collect(dir, "", &mut files)?;
         Ok(Self { files })
-    }
-
-    /// Gives the version: 16 hexadecimal digits of the SHA-256 over names and texts.
-    pub fn version(&self) -> String {
-        let mut hash = Sha256::new();
-        for (name, text) in &self.files {
-            for part in [name, text] {
-                hash.update((part.len() as u64).to_be_bytes());
-                hash.update(part.as_bytes());
-            }
-        }
-        hex(&hash.finalize()[..8])
-    }
-
-    /// Writes the sources as a JSON object of text by path.
-    pub fn to_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
-    }
-
-    /// Reads what [`Sources::to_json`] wrote.
-    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
     }
 }
 
@@ -81,19 +56,6 @@ fn collect(dir: &Path, prefix: &str, files: &mut BTreeMap<String, String>) -> io
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_version_follows_names_and_texts() {
-        let one = |name: &str, text: &str| Sources {
-            files: BTreeMap::from([(name.to_owned(), text.to_owned())]),
-        };
-        assert_eq!(one("a.rhai", "1").version(), one("a.rhai", "1").version());
-        assert_eq!(one("a.rhai", "1").version().len(), 16);
-        assert_ne!(one("a.rhai", "1").version(), one("a.rhai", "2").version());
-        assert_ne!(one("a.rhai", "1").version(), one("b.rhai", "1").version());
-        let sources = one("a/b.rhai", "\"ü\"");
-        assert_eq!(Sources::from_json(&sources.to_json()).ok(), Some(sources));
-    }
 
     #[test]
     fn only_rules_are_read() {

@@ -103,10 +103,9 @@ pub fn render(explained: &Explained) -> String {
         .filter(|rule| matches!(rule.finding, Finding::Fired { .. }))
         .count();
     let mut text = format!(
-        "{} `{}` under policy {}: {fired} of {} rules fired, {} are about other events\n\n",
+        "{} `{}`: {fired} of {} rules fired, {} are about other events\n\n",
         explained.kind,
         explained.event_id,
-        explained.explanation.version,
         rules.len(),
         others.len()
     );
@@ -233,7 +232,7 @@ on("call.ringing", "Calls", #{ then: |e| tag("call") });
         .expect("an event");
         let text = render(&explained);
         for part in [
-            "conversation.message `e2` under policy",
+            "conversation.message `e2`: ",
             "2 of 3 rules fired, 1 are about other events",
             "YES  escalation Refunds (a.rhai:2)\n       {\"effect\":\"escalate\",\"priority\":\"high\",\"reason\":\"Refunds\"",
             "no   escalation By WhatsApp (a.rhai:3)\n       channels: wants whatsapp, met web",

@@ -33,7 +33,7 @@ pub(super) fn main(place: &Place) -> Result<(), Failure> {
         .all(|fault| fault.severity == Severity::Warning);
     if place.output == Output::Json {
         output::json(&json!({
-            "ok": is_good, "version": place.sources.version(), "faults": faults,
+            "ok": is_good, "version": place.version, "faults": faults,
             "rules": loaded.as_ref().map(|policy| policy.rules().len()).ok(),
         }))?;
     } else {
@@ -72,7 +72,7 @@ fn show(
         place.folder.display(),
         policy.rules().len(),
         place.sources.files.len(),
-        policy.version()
+        place.version
     ))
 }
 

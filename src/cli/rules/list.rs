@@ -9,7 +9,7 @@ use crate::policy::{Policy, RuleSummary};
 
 pub(super) fn main(place: &Place, policy: &Policy, full: bool) -> Result<(), Failure> {
     if place.output == Output::Json {
-        return output::json(&json!({"version": policy.version(), "rules": policy.rules()}));
+        return output::json(&json!({"version": place.version, "rules": policy.rules()}));
     }
     if full {
         for rule in policy.rules() {
@@ -22,7 +22,7 @@ pub(super) fn main(place: &Place, policy: &Policy, full: bool) -> Result<(), Fai
     output::aside(&format!(
         "{} rules, version {}",
         policy.rules().len(),
-        policy.version()
+        place.version
     ))
 }
 

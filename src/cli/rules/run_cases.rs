@@ -17,7 +17,7 @@ pub(super) fn main(place: &Place, policy: &Policy, filter: Option<&str>) -> Resu
     let report = run_all(policy, &place.settings, &files, filter);
     match place.output {
         Output::Json => output::json(&json!({
-            "ok": report.is_clean(), "version": policy.version(), "passed": report.passed,
+            "ok": report.is_clean(), "version": place.version, "passed": report.passed,
             "failed": report.failed, "untested": report.untested,
         }))?,
         Output::Table => show(&report, filter.is_some())?,
