@@ -25,6 +25,9 @@ use self::{
 use super::{Failure, output::Output};
 use crate::broker::{Client, Fault};
 
+/// How often the deletion of a queue is tried again.
+const DELETE_TRIES: u32 = 5;
+
 /// Measure throughput and latency against a bare relay on the same broker
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -60,6 +63,9 @@ pub struct Args {
     /// The type of the queues: quorum or classic
     #[arg(long, default_value = "quorum", value_parser = ["quorum", "classic"])]
     queue_type: String,
+    /// How many lanes the daemon has on PostgreSQL
+    #[arg(long, default_value_t = 2)]
+    lanes: usize,
     /// The rates at which latency is measured; events a second, separated by commas
     #[arg(long, value_delimiter = ',', default_values_t = [500, 1_000, 5_000])]
     rates: Vec<u32>,
@@ -116,12 +122,30 @@ async fn measure(args: &Args) -> Result<(), Failure> {
     let client = Client::connect(std::slice::from_ref(&args.amqp), Duration::from_secs(60)).await?;
     let measured = measure_with(&client, args).await;
     let names = Names::default();
-    for queue in [names.inbox, names.sink, names.relay_in, names.relay_out] {
-        // Absent when the run ended early.
-        let _ = client.delete_queue(queue).await;
-    }
     client.close().await;
+    for queue in [names.inbox, names.sink, names.relay_in, names.relay_out] {
+        delete(args, queue).await?;
+    }
     measured?.print(args.output)
+}
+
+/// Deletes a queue, if it is there. RabbitMQ may fail at that once while the queue is busy, and then
+/// closes the connection: hence one for each try.
+async fn delete(args: &Args, queue: &str) -> Result<(), Failure> {
+    let mut tries = 0;
+    loop {
+        let client =
+            Client::connect(std::slice::from_ref(&args.amqp), Duration::from_secs(60)).await?;
+        match client.delete_queue(queue).await {
+            Err(fault) if tries == DELETE_TRIES => return Err(fault.into()),
+            Err(_) => tries += 1,
+            Ok(()) => {
+                client.close().await;
+                return Ok(());
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 async fn measure_with(client: &Client, args: &Args) -> Result<Report, Failure> {
@@ -163,8 +187,8 @@ async fn measure_relay(client: &Client, args: &Args) -> Result<Rate, Failure> {
     load::make_relay_queues(client, &args.queue_type).await?;
     load::fill(client, "", names.relay_in, args.events, args.conversations).await?;
     let rate = relay::measure(args).await;
-    client.delete_queue(names.relay_in).await?;
-    client.delete_queue(names.relay_out).await?;
+    delete(args, names.relay_in).await?;
+    delete(args, names.relay_out).await?;
     rate
 }
 
@@ -183,8 +207,8 @@ async fn measure_relay_latency(
     };
     let latency = load::measure_latency(client, &args.amqp, &pace(args, per_second), &way).await;
     drop(relay);
-    client.delete_queue(names.relay_in).await?;
-    client.delete_queue(names.relay_out).await?;
+    delete(args, names.relay_in).await?;
+    delete(args, names.relay_out).await?;
     latency
 }
 
@@ -213,7 +237,7 @@ async fn measure_daemon(client: &Client, args: &Args) -> Result<(Rate, Figures),
     let rate = daemon.drain(args.events).await?;
     let figures = daemon.figures().await?;
     daemon.stop().await?;
-    client.delete_queue(names.sink).await?;
+    delete(args, names.sink).await?;
     Ok((rate, figures))
 }
 
@@ -232,7 +256,7 @@ async fn measure_latency(
     };
     let latency = load::measure_latency(client, &args.amqp, &pace(args, per_second), &way).await;
     daemon.stop().await?;
-    client.delete_queue(names.sink).await?;
+    delete(args, names.sink).await?;
     latency
 }
 

@@ -70,7 +70,7 @@ impl Daemon {
         let folder = std::env::temp_dir().join(format!("provost-bench-{}", std::process::id()));
         fs::create_dir_all(folder.join("rules"))?;
         fs::write(folder.join("rules/bench.rhai"), POLICY)?;
-        fs::write(folder.join("provost.toml"), configuration(&args.queue_type))?;
+        fs::write(folder.join("provost.toml"), configuration(args))?;
         // Free a moment ago; a port that is taken meanwhile shows as a daemon that does not start.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let log = match &args.log {
@@ -250,11 +250,12 @@ fn value(text: &str, name: &str) -> f64 {
         .sum()
 }
 
-fn configuration(queue_type: &str) -> String {
+fn configuration(args: &Args) -> String {
     let names = Names::default();
+    let (queue_type, lanes) = (&args.queue_type, args.lanes);
     format!(
         "[broker]\nevents_exchange = \"{}\"\ninbox = \"{}\"\nresults_exchange = \"{}\"\ndead_exchange = \"{}\"\n\
-         parked_queue = \"{}\"\nqueue_type = \"{queue_type}\"\n[policy]\nwatch = false\n",
+         parked_queue = \"{}\"\nqueue_type = \"{queue_type}\"\n[database]\nlanes = {lanes}\n[policy]\nwatch = false\n",
         names.events_exchange,
         names.inbox,
         names.results_exchange,
