@@ -50,6 +50,8 @@ pub(super) enum Next {
 #[derive(Debug)]
 struct Pending {
     attempt: u64,
+    /// The first position that is not published yet; moves when part of it was read from the journal.
+    from: i64,
     last: i64,
     results: usize,
     is_committed: bool,
@@ -98,6 +100,7 @@ impl Relay {
         if has_broker && backlog.watermark < backlog.newest {
             let left = Pending {
                 attempt: 0,
+                from: backlog.watermark + 1,
                 last: backlog.newest,
                 results: backlog.results,
                 is_committed: true,
@@ -139,6 +142,7 @@ impl Relay {
         state.unpublished += results;
         let pending = Pending {
             attempt,
+            from: first,
             last,
             results,
             is_committed: false,
@@ -218,17 +222,20 @@ impl Relay {
     pub(super) fn published_cold(&self, position: i64, results: usize) {
         let mut state = self.state();
         state.unpublished = state.unpublished.saturating_sub(results);
+        state.newest = state.newest.max(position);
+        // It stays under its key: the journal may show a batch before its lane hands it over.
         while let Some(mut first) = state
             .pending
             .first_entry()
             .filter(|first| *first.key() <= position)
         {
-            first.get_mut().results = 0;
-            let pending = first.remove();
+            let pending = first.get_mut();
+            pending.results = 0;
             if pending.last > position {
-                state.pending.insert(position + 1, pending);
+                pending.from = pending.from.max(position + 1);
                 break;
             }
+            first.remove();
         }
     }
 
@@ -248,7 +255,7 @@ impl State {
     fn watermark(&self) -> i64 {
         self.pending
             .first_key_value()
-            .map_or(self.newest, |(first, _)| first - 1)
+            .map_or(self.newest, |(_, pending)| pending.from - 1)
     }
 
     fn commit(&mut self, place: Place) {
@@ -366,6 +373,22 @@ mod tests {
         let (place, _) = relay.announce(10, 10, 1);
         relay.hand_over(parcel(place, 1));
         assert!(matches!(relay.next().await, Next::Hot(_)));
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_the_journal_showed_in_part_before_its_hand_over_is_not_forgotten() {
+        let relay = relay(3, 9);
+        let (place, _) = relay.announce(10, 20, 11);
+        assert!(matches!(relay.next().await, Next::Cold(3)));
+        relay.published_cold(15, 6);
+        assert_eq!(relay.watermark(), 15);
+        relay.hand_over(parcel(place, 1));
+        relay.try_turn_hot();
+        assert!(matches!(relay.next().await, Next::Cold(15)));
+        relay.published_cold(20, 5);
+        relay.try_turn_hot();
+        assert!(relay.is_idle());
+        assert_eq!((relay.watermark(), relay.unpublished()), (20, 0));
     }
 
     #[tokio::test]
