@@ -68,6 +68,7 @@ struct State {
     hot: VecDeque<Parcel>,
     hot_bytes: usize,
     is_cold: bool,
+    /// The results of all that is pending.
     unpublished: usize,
 }
 
@@ -218,24 +219,28 @@ impl Relay {
             .unwrap_or(0)
     }
 
-    /// Marks everything up to `position` as published, as read from the journal.
-    pub(super) fn published_cold(&self, position: i64, results: usize) {
+    /// Marks everything up to `position` as published, as read from the journal in `rows` rows.
+    pub(super) fn published_cold(&self, position: i64, mut rows: usize) {
         let mut state = self.state();
-        state.unpublished = state.unpublished.saturating_sub(results);
         state.newest = state.newest.max(position);
-        // It stays under its key: the journal may show a batch before its lane hands it over.
-        while let Some(mut first) = state
-            .pending
-            .first_entry()
-            .filter(|first| *first.key() <= position)
+        // What reaches further stays under its key: the journal may show a batch before its lane
+        // hands it over.
+        while let Some((&first, pending)) = state.pending.first_key_value()
+            && first <= position
         {
-            let pending = first.get_mut();
-            pending.results = 0;
-            if pending.last > position {
-                pending.from = pending.from.max(position + 1);
-                break;
+            let (last, results) = (pending.last, pending.results);
+            if last <= position {
+                rows = rows.saturating_sub(results);
+                state.remove(first);
+                continue;
             }
-            first.remove();
+            let read = rows.min(results);
+            state.unpublished = state.unpublished.saturating_sub(read);
+            if let Some(pending) = state.pending.get_mut(&first) {
+                pending.results -= read;
+                pending.from = pending.from.max(position + 1);
+            }
+            break;
         }
     }
 
@@ -389,6 +394,19 @@ mod tests {
         relay.try_turn_hot();
         assert!(relay.is_idle());
         assert_eq!((relay.watermark(), relay.unpublished()), (20, 0));
+    }
+
+    #[test]
+    fn rows_with_several_results_leave_nothing_counted_when_they_are_published() {
+        let relay = relay(0, 0);
+        for first in [1, 4, 7] {
+            let (place, _) = relay.announce(first, first + 2, 5);
+            relay.hand_over(parcel(place, 1));
+        }
+        relay.published_cold(5, 5);
+        assert!(relay.unpublished() > 0);
+        relay.published_cold(9, 4);
+        assert_eq!((relay.watermark(), relay.unpublished()), (9, 0));
     }
 
     #[tokio::test]
