@@ -175,7 +175,7 @@ fn prepare_sqlite(connection: &mut SqliteConnection, purpose: Purpose) -> Result
     }
     connection.batch_execute(
         "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384; \
-         PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000",
+         PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 16000",
     )?;
     if purpose == Purpose::Questions {
         connection.batch_execute("PRAGMA query_only = ON")?;

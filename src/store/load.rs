@@ -230,10 +230,26 @@ fn load_tickets(
     if ids.is_empty() {
         return Ok(());
     }
-    let rows: Vec<TicketRow> = on!(connection, c => tickets::table
-        .filter(tickets::ticket_id.eq_any(ids))
-        .select(TicketRow::as_select())
-        .load(c)?);
+    let mut rows: Vec<TicketRow> = Vec::with_capacity(ids.len());
+    match connection {
+        Connection::Postgres(c) => {
+            rows = tickets::table
+                .filter(tickets::ticket_id.eq_any(ids))
+                .select(TicketRow::as_select())
+                .load(&mut **c)?
+        }
+        Connection::Sqlite(c) => {
+            // As above: a list would be prepared anew each time.
+            for id in ids {
+                let row = tickets::table
+                    .filter(tickets::ticket_id.eq(id))
+                    .select(TicketRow::as_select())
+                    .first(&mut **c)
+                    .optional()?;
+                rows.extend(row);
+            }
+        }
+    }
     for id in ids {
         world.tickets.entry(id.clone()).or_insert(None);
     }
