@@ -124,13 +124,7 @@ pub(super) fn house(
     let in_force = Arc::new(InForce::new(ruling));
     let shared = Arc::new(Shared {
         store,
-        reading: Reading {
-            queues: Arc::new(queue_entries(&config)),
-            in_force: Arc::clone(&in_force),
-            clock: clock.clone(),
-            source: Arc::from(config.source.as_str()),
-            body_bytes: config.limits.body_bytes,
-        },
+        reading: reading(&config, &in_force, &clock),
         in_force,
         relay: Arc::clone(&relay),
         envelope: Envelope {
@@ -197,6 +191,16 @@ fn run_or_die(lane: Lane) {
     if catch_unwind(AssertUnwindSafe(|| lane.run())).is_err() {
         tracing::error!("a lane has panicked; the daemon ends, so that it is started again");
         std::process::exit(1);
+    }
+}
+
+fn reading(config: &Config, in_force: &Arc<InForce>, clock: &Clock) -> Reading {
+    Reading {
+        queues: Arc::new(queue_entries(config)),
+        in_force: Arc::clone(in_force),
+        clock: clock.clone(),
+        source: Arc::from(config.source.as_str()),
+        body_bytes: config.limits.body_bytes,
     }
 }
 

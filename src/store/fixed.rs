@@ -1,15 +1,17 @@
-//! Statements of PostgreSQL with a fixed text and arrays for binds.
+//! Statements with a fixed text; on PostgreSQL with arrays for binds.
 //!
-//! Diesel prepares `sql_query` anew at each use. A statement here is known by its type, so
-//! that it is prepared once a connection and costs one round trip from then on.
+//! Diesel prepares `sql_query` anew at each use, and so it does with every `DO UPDATE`. A
+//! statement here is known by its type, so that it is prepared once a connection.
 
 use std::marker::PhantomData;
 
 use diesel::{
-    PgConnection, QueryResult, RunQueryDsl,
+    PgConnection, QueryResult, RunQueryDsl, SqliteConnection,
     pg::Pg,
     query_builder::{AstPass, Query, QueryFragment, QueryId},
+    result::Error::QueryBuilderError,
     sql_types::{Array, BigInt, Binary, Nullable, Text},
+    sqlite::Sqlite,
 };
 
 /// A statement: its text, with `?` for each bind in turn, and the types of its rows.
@@ -30,6 +32,7 @@ pub(super) enum Bind<'a> {
     OptionalTexts(Vec<Option<&'a str>>),
     BytesList(Vec<&'a [u8]>),
     Text(&'a str),
+    OptionalText(Option<&'a str>),
 }
 
 /// A statement with its values.
@@ -67,6 +70,27 @@ impl<S: Statement> QueryFragment<Pg> for Fixed<'_, S> {
                 }
                 Bind::BytesList(values) => out.push_bind_param::<Array<Binary>, _>(values)?,
                 Bind::Text(value) => out.push_bind_param::<Text, _>(*value)?,
+                Bind::OptionalText(value) => out.push_bind_param::<Nullable<Text>, _>(value)?,
+            }
+            out.push_sql(part);
+        }
+        Ok(())
+    }
+}
+
+impl<S: Statement> QueryFragment<Sqlite> for Fixed<'_, S> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        let mut parts = S::TEXT.split('?');
+        out.push_sql(parts.next().unwrap_or_default());
+        for (bind, part) in self.binds.iter().zip(parts) {
+            match bind {
+                Bind::BigInt(value) => out.push_bind_param::<BigInt, _>(value)?,
+                Bind::Bytes(value) => out.push_bind_param::<Binary, _>(*value)?,
+                Bind::Text(value) => out.push_bind_param::<Text, _>(*value)?,
+                Bind::OptionalText(value) => out.push_bind_param::<Nullable<Text>, _>(value)?,
+                Bind::BigInts(_) | Bind::Texts(_) | Bind::OptionalTexts(_) | Bind::BytesList(_) => {
+                    return Err(QueryBuilderError("SQLite has no arrays".into()));
+                }
             }
             out.push_sql(part);
         }
@@ -84,3 +108,4 @@ impl<S: Statement> Query for Fixed<'_, S> {
 }
 
 impl<S: Statement> RunQueryDsl<PgConnection> for Fixed<'_, S> {}
+impl<S: Statement> RunQueryDsl<SqliteConnection> for Fixed<'_, S> {}

@@ -236,7 +236,7 @@ fn load_tickets(
             rows = tickets::table
                 .filter(tickets::ticket_id.eq_any(ids))
                 .select(TicketRow::as_select())
-                .load(&mut **c)?
+                .load(&mut **c)?;
         }
         Connection::Sqlite(c) => {
             // As above: a list would be prepared anew each time.

@@ -107,13 +107,9 @@ impl Writer {
     pub fn tail(&mut self) -> Result<Tail, StoreError> {
         self.expect(State::Open)?;
         let known = self.link.take_tail();
-        let tail = match self.checked(known)?.filter(|_| self.wary == 0) {
-            Some(tail) => tail,
-            None => {
-                let locked = self.lock_tail();
-                self.checked(locked)?
-            }
-        };
+        let known = self.checked(known)?.filter(|_| self.wary == 0);
+        let tail = known.map_or_else(|| self.lock_tail(), Ok);
+        let tail = self.checked(tail)?;
         self.state = State::AtTail(tail.position);
         Ok(tail)
     }

@@ -15,9 +15,8 @@ use crate::{
     },
     store::{
         error::StoreError,
-        schema::{
-            attempts, audit, daemons, escalations, journal, parked, subjects, tail, teams, tickets,
-        },
+        fixed::{Bind, Fixed, Statement},
+        schema::{attempts, audit, daemons, escalations, journal, parked, tail, teams, tickets},
     },
 };
 
@@ -86,31 +85,32 @@ fn insert_journal(c: &mut SqliteConnection, row: &JournalRow) -> QueryResult<usi
         .execute(c)
 }
 
+/// The statement that every batch runs for each of its subjects.
+struct UpsertSubject;
+
+impl Statement for UpsertSubject {
+    const TEXT: &'static str = "INSERT INTO subjects (id, version, decided_at, state, channel, \
+        customer_id, status, started_at, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) \
+        ON CONFLICT (id) DO UPDATE SET version = excluded.version, \
+        decided_at = excluded.decided_at, state = excluded.state, channel = excluded.channel, \
+        customer_id = excluded.customer_id, status = excluded.status, \
+        started_at = excluded.started_at";
+    type Row = ();
+}
+
 fn upsert_subject(c: &mut SqliteConnection, row: &SubjectColumns<'_>) -> QueryResult<usize> {
-    diesel::insert_into(subjects::table)
-        .values((
-            subjects::id.eq(row.id),
-            subjects::version.eq(row.version),
-            subjects::decided_at.eq(row.decided_at),
-            subjects::state.eq(row.state.as_deref()),
-            subjects::channel.eq(row.channel),
-            subjects::customer_id.eq(row.customer_id),
-            subjects::status.eq(row.status),
-            subjects::started_at.eq(row.started_at),
-            subjects::created.eq(row.created),
-        ))
-        .on_conflict(subjects::id)
-        .do_update()
-        .set((
-            subjects::version.eq(excluded(subjects::version)),
-            subjects::decided_at.eq(excluded(subjects::decided_at)),
-            subjects::state.eq(excluded(subjects::state)),
-            subjects::channel.eq(excluded(subjects::channel)),
-            subjects::customer_id.eq(excluded(subjects::customer_id)),
-            subjects::status.eq(excluded(subjects::status)),
-            subjects::started_at.eq(excluded(subjects::started_at)),
-        ))
-        .execute(c)
+    Fixed::<UpsertSubject>::new(vec![
+        Bind::Text(row.id),
+        Bind::BigInt(row.version),
+        Bind::BigInt(row.decided_at),
+        Bind::OptionalText(row.state.as_deref()),
+        Bind::Text(row.channel),
+        Bind::Text(row.customer_id),
+        Bind::Text(row.status),
+        Bind::BigInt(row.started_at),
+        Bind::BigInt(row.created),
+    ])
+    .execute(c)
 }
 
 fn upsert_ticket(c: &mut SqliteConnection, ticket: &Ticket) -> Result<usize, StoreError> {
