@@ -1,7 +1,8 @@
-//! Whose turn it is to write on SQLite, within this process: first come, first served.
+//! Whose turn it is to write, within this process: first come, first served.
 //!
 //! SQLite's own waiting polls with growing pauses, so that a busy writer starves the small
-//! writes beside it. In here they queue instead; other processes still poll.
+//! writes beside it. In here they queue instead; other processes still poll. On PostgreSQL the turn
+//! is for the end of the history.
 
 use std::{
     collections::BTreeSet,

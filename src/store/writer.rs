@@ -34,7 +34,7 @@ pub struct Writer {
     wary: u32,
 }
 
-/// How many batches look first after one was told to run again.
+/// How many batches look first after one that did not stand, or perhaps did.
 const WARY: u32 = 32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +130,8 @@ impl Writer {
         let written = self
             .link
             .run(|connection| commit::write(connection, write, after));
-        if matches!(written, Err(StoreError::Retry(_))) {
+        // Something was not as it was read, or stands already without anybody knowing.
+        if matches!(written, Err(StoreError::Retry(_) | StoreError::Lost(_))) {
             self.wary = WARY;
         }
         self.checked(written)?;

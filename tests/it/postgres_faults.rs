@@ -17,6 +17,17 @@ async fn rig_on(server: &PostgresServer) -> Rig {
     rig
 }
 
+// Only what writes a batch, and commits it by itself, carries events to the database.
+const BATCH: &[u8] = b"\"specversion\"";
+
+async fn rig_behind_proxy() -> (Rig, Proxy) {
+    let mut rig = Rig::new(Kind::Postgres).await;
+    rig.excuse("PV-STORE");
+    let proxy = Proxy::to(&address(&rig.database.url)).await;
+    rig.database_url = proxy.in_front_of(&rig.database.url);
+    (rig, proxy)
+}
+
 // Host and port of a database URL.
 fn address(url: &str) -> String {
     let (_, rest) = url.rsplit_once('@').expect("a user");
@@ -43,14 +54,11 @@ async fn a_database_restarted_in_mid_transaction_costs_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_lost_at_commit_is_settled_by_the_journal() {
-    let mut rig = Rig::new(Kind::Postgres).await;
-    rig.excuse("PV-STORE");
-    let proxy = Proxy::to(&address(&rig.database.url)).await;
-    rig.database_url = proxy.in_front_of(&rig.database.url);
+    let (rig, proxy) = rig_behind_proxy().await;
     let daemon = rig.start().await;
     let mut ledger = Ledger::default();
     for _ in 0..if soak() { 50 } else { 6 } {
-        proxy.trap(Side::Client, b"COMMIT", Loss::Answer, 2);
+        proxy.trap(Side::Client, BATCH, Loss::Answer, 2);
         rig.deliver(&ledger.interleaved(5, 40)).await;
         daemon.deliver(&ledger.messages("posted", 3)).await;
         proxy.sprung().await;
@@ -60,14 +68,11 @@ async fn a_connection_lost_at_commit_is_settled_by_the_journal() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_that_never_arrived_is_done_again() {
-    let mut rig = Rig::new(Kind::Postgres).await;
-    rig.excuse("PV-STORE");
-    let proxy = Proxy::to(&address(&rig.database.url)).await;
-    rig.database_url = proxy.in_front_of(&rig.database.url);
+    let (rig, proxy) = rig_behind_proxy().await;
     let daemon = rig.start().await;
     let mut ledger = Ledger::default();
     for _ in 0..4 {
-        proxy.trap(Side::Client, b"COMMIT", Loss::Bytes, 2);
+        proxy.trap(Side::Client, BATCH, Loss::Bytes, 2);
         rig.deliver(&ledger.interleaved(5, 40)).await;
         proxy.sprung().await;
     }
@@ -76,10 +81,7 @@ async fn a_commit_that_never_arrived_is_done_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_database_is_given_up_and_found_again() {
-    let mut rig = Rig::new(Kind::Postgres).await;
-    rig.excuse("PV-STORE");
-    let proxy = Proxy::to(&address(&rig.database.url)).await;
-    rig.database_url = proxy.in_front_of(&rig.database.url);
+    let (rig, proxy) = rig_behind_proxy().await;
     let daemon = rig.start().await;
     let mut ledger = Ledger::default();
     rig.deliver(&ledger.interleaved(3, 20)).await;

@@ -209,7 +209,10 @@ async fn pump(
         if mode.wait_for(|mode| *mode != Mode::Frozen).await.is_err() {
             return;
         }
-        match state.springs(side, &buffer[..count]) {
+        // One deed is lost once, however many reads it takes.
+        let is_over = *mute.borrow();
+        let loss = (!is_over).then(|| state.springs(side, &buffer[..count]));
+        match loss.flatten() {
             Some(Loss::Bytes) => return,
             Some(Loss::Answer) => {
                 mute.send_replace(true);
