@@ -115,6 +115,13 @@ pub(super) struct Unit {
     pub(super) waiter: Waiter,
 }
 
+impl Unit {
+    /// Gives how many inputs it holds or will hold; an unread message is one.
+    pub(super) fn count(&self) -> usize {
+        self.inputs.len() + usize::from(self.unread.is_some())
+    }
+}
+
 /// Where each lane takes its units.
 pub(super) type Lanes = Vec<mpsc::Sender<Vec<Unit>>>;
 
@@ -216,8 +223,7 @@ impl Intake {
                 Waiter::Delivery(..) => "amqp",
                 Waiter::Reply(_) => "http",
             };
-            let count = unit.inputs.len() + usize::from(unit.unread.is_some());
-            self.status.taken_in(count, entry);
+            self.status.taken_in(unit.count(), entry);
             shares[lane_of(&unit, lanes.len())].push(unit);
         }
         for (lane, share) in lanes.iter().zip(shares) {

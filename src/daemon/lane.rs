@@ -142,7 +142,7 @@ impl Lane {
         }
         let (mut inputs, mut bytes, mut count) = (0, 0, 0);
         for unit in &self.waiting {
-            inputs += unit.inputs.len().max(1);
+            inputs += unit.count();
             bytes += unit.bytes;
             if count > 0 && (inputs > MAX_INPUTS || bytes > MAX_BYTES) {
                 break;

@@ -1,16 +1,12 @@
-//! Sources: the files of a policy and the version that is their hash.
+//! Sources: the files of a policy.
 //!
-//! Read from a folder at start and reload, kept in the database as JSON so that
-//! any decision can be shown with the text that made it. Reading files is all
-//! the I/O there is in this module; nothing here looks at their content.
+//! Reading files is all the I/O there is in this module; nothing here looks at
+//! their content.
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 
-use serde::{Deserialize, Serialize};
-
 /// The files of a policy.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sources {
     /// Text by path relative to the policy folder, `/` separated; `*.rhai` only.
     pub files: BTreeMap<String, String>,

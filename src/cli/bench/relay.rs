@@ -34,20 +34,20 @@ impl Drop for Relay {
 
 /// Starts a relay that does not end by itself.
 pub(super) fn start(args: &Args) -> Result<Relay, Failure> {
-    Ok(Relay(process(&args.amqp, u64::MAX).spawn()?))
+    Ok(Relay(process(&args.amqp, u64::MAX)?.spawn()?))
 }
 
-fn process(amqp: &str, events: u64) -> Command {
-    let mut process = Command::new(std::env::current_exe().unwrap_or_else(|_| "provost".into()));
+fn process(amqp: &str, events: u64) -> std::io::Result<Command> {
+    let mut process = Command::new(std::env::current_exe()?);
     process
         .args(["bench", "--be-relay", "--amqp", amqp, "--events"])
         .arg(events.to_string());
-    process
+    Ok(process)
 }
 
 /// Runs the relay in a process of its own and reads what it measured.
 pub(super) async fn measure(args: &Args) -> Result<Rate, Failure> {
-    let mut process = process(&args.amqp, args.events);
+    let mut process = process(&args.amqp, args.events)?;
     let line = tokio::task::spawn_blocking(move || {
         let mut child = process.stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
