@@ -17,6 +17,8 @@ mod report;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use self::{
     daemon::Daemon,
     load::{Names, Pace, Way},
@@ -120,13 +122,27 @@ impl From<Fault> for Failure {
 
 async fn measure(args: &Args) -> Result<(), Failure> {
     let client = Client::connect(std::slice::from_ref(&args.amqp), Duration::from_secs(60)).await?;
-    let measured = measure_with(&client, args).await;
+    // Interrupted, it ends the processes that it started and removes its queues all the same.
+    let measured = tokio::select! {
+        measured = measure_with(&client, args) => measured,
+        interrupted = interrupted() => interrupted,
+    };
     let names = Names::default();
     client.close().await;
     for queue in [names.inbox, names.sink, names.relay_in, names.relay_out] {
         delete(args, queue).await?;
     }
     measured?.print(args.output)
+}
+
+/// Waits until somebody wants the bench to stop.
+async fn interrupted<T>() -> Result<T, Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    Err(Failure::new("interrupted"))
 }
 
 /// Deletes a queue, if it is there. RabbitMQ may fail at that once while the queue is busy, and then
@@ -234,8 +250,7 @@ async fn measure_daemon(client: &Client, args: &Args) -> Result<(Rate, Figures),
     )
     .await?;
     let mut daemon = Daemon::start(args).await?;
-    let rate = daemon.drain(args.events).await?;
-    let figures = daemon.figures().await?;
+    let (rate, figures) = daemon.drain(args.events).await?;
     daemon.stop().await?;
     delete(args, names.sink).await?;
     Ok((rate, figures))

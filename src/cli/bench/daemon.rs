@@ -33,6 +33,7 @@ pub(super) struct Daemon {
     folder: PathBuf,
     address: String,
     http: reqwest::Client,
+    ready_ms: f64,
 }
 
 /// Counters of the daemon at one moment.
@@ -99,12 +100,14 @@ impl Daemon {
             folder,
             address,
             http,
+            ready_ms: 0.0,
         };
         daemon.wait_until_ready().await?;
         Ok(daemon)
     }
 
     async fn wait_until_ready(&mut self) -> Result<(), Failure> {
+        let pause = Duration::from_millis(5);
         let watch = Stopwatch::start();
         while watch.elapsed() < PATIENCE {
             if let Some(status) = self.process.try_wait()? {
@@ -117,21 +120,24 @@ impl Daemon {
                 .send()
                 .await;
             if answer.is_ok_and(|answer| answer.status().is_success()) {
+                self.ready_ms = watch.elapsed().as_secs_f64() * 1_000.0;
                 return Ok(());
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(pause).await;
         }
         Err(Failure::new("the daemon is not ready within a minute")
             .next("see its log with --log FILE"))
     }
 
-    /// Waits until `events` events are decided and their results published; gives how fast that went.
-    pub(super) async fn drain(&mut self, events: u64) -> Result<Rate, Failure> {
+    /// Waits until `events` events are decided and their results published; gives how fast that went and what
+    /// it took.
+    pub(super) async fn drain(&mut self, events: u64) -> Result<(Rate, Figures), Failure> {
         #[expect(clippy::cast_precision_loss, reason = "a count of events")]
         let wanted = events as f64;
         let watch = Stopwatch::start();
         let mut samples: Vec<Sample> = Vec::new();
         let mut moved = watch.elapsed();
+        let mut early_mib = None;
         loop {
             let sample = Sample {
                 seconds: watch.elapsed().as_secs_f64(),
@@ -142,13 +148,24 @@ impl Daemon {
                 moved = watch.elapsed();
             }
             samples.push(sample);
+            if sample.decided >= wanted * 0.1 {
+                early_mib.get_or_insert_with(|| machine::memory_mib(self.process.id()).0);
+            }
             let results = sample.published;
             if sample.decided >= wanted
                 && results > 0.0
                 && (results - before).abs() < 0.5
                 && self.is_idle().await?
             {
-                return Ok(rate(&samples, wanted));
+                let (resident_mib, peak_mib) = machine::memory_mib(self.process.id());
+                let figures = Figures {
+                    ready_ms: self.ready_ms,
+                    early_mib: early_mib.unwrap_or(resident_mib),
+                    resident_mib,
+                    peak_mib,
+                    inputs_per_commit: sample.decided / sample.batches.max(1.0),
+                };
+                return Ok((rate(&samples, wanted), figures));
             }
             if watch.elapsed().saturating_sub(moved) > PATIENCE {
                 return Err(Failure::new("the daemon publishes nothing more")
@@ -184,17 +201,6 @@ impl Daemon {
         answer
             .await
             .map_err(|error| Failure::new(format!("the daemon does not answer: {error}")))
-    }
-
-    /// Gives what the daemon took so far.
-    pub(super) async fn figures(&self) -> Result<Figures, Failure> {
-        let (resident_mib, peak_mib) = machine::memory_mib(self.process.id());
-        let sample = self.sample().await?;
-        Ok(Figures {
-            resident_mib,
-            peak_mib,
-            inputs_per_commit: sample.decided / sample.batches.max(1.0),
-        })
     }
 
     /// Stops it as an operator would, and waits.

@@ -48,13 +48,13 @@ fn process(amqp: &str, events: u64) -> std::io::Result<Command> {
 /// Runs the relay in a process of its own and reads what it measured.
 pub(super) async fn measure(args: &Args) -> Result<Rate, Failure> {
     let mut process = process(&args.amqp, args.events)?;
+    let mut relay = Relay(process.stdout(Stdio::piped()).spawn()?);
+    let stdout = relay.0.stdout.take();
     let line = tokio::task::spawn_blocking(move || {
-        let mut child = process.stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
-        if let Some(stdout) = child.stdout.take() {
+        if let Some(stdout) = stdout {
             std::io::BufReader::new(stdout).read_line(&mut line)?;
         }
-        child.wait()?;
         Ok::<_, std::io::Error>(line)
     })
     .await

@@ -32,6 +32,10 @@ impl Rate {
 /// What the daemon took for it.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Figures {
+    /// From its start to ready, while all events wait in the inbox. *Units*: milliseconds.
+    pub(super) ready_ms: f64,
+    /// Resident memory after a tenth of the run. *Units*: MiB, as below.
+    pub(super) early_mib: u64,
     /// Resident memory at the end of the run.
     pub(super) resident_mib: u64,
     /// Its peak.
@@ -163,8 +167,12 @@ impl Report {
             self.figures.inputs_per_commit
         ))?;
         output::line(&format!(
-            "memory          {:>8} MiB resident, {} MiB at its peak",
-            self.figures.resident_mib, self.figures.peak_mib
+            "start to ready  {:>8.0} ms, with the whole load waiting",
+            self.figures.ready_ms
+        ))?;
+        output::line(&format!(
+            "memory          {:>8} MiB resident at the end, {} MiB after a tenth of the run, {} MiB at its peak",
+            self.figures.resident_mib, self.figures.early_mib, self.figures.peak_mib
         ))?;
         let sizes = self.table_bytes.iter();
         let sizes = sizes.map(|(name, bytes)| format!("{name} {} MiB", bytes / (1 << 20)));
