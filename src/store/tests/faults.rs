@@ -171,6 +171,38 @@ fn a_server_that_is_away_or_says_no_is_told_apart() {
     }
 }
 
+#[cfg(feature = "postgres-tls")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the suite is told by the environment whom to trust"
+)]
+#[test]
+fn tls_is_used_and_the_servers_certificate_is_checked() {
+    let (Some(scratch), Ok(authority)) = (
+        Scratch::postgres(),
+        std::env::var("PROVOST_TEST_POSTGRES_CA"),
+    ) else {
+        return;
+    };
+    let is_encrypted = |mode: &str| {
+        let store = Store::open(&format!("{}?sslmode={mode}", scratch.url), Role::Daemon)?;
+        let mut reader = store.reader();
+        reader.ask(|connection| {
+            use diesel::RunQueryDsl as _;
+            let used = diesel::dsl::sql::<diesel::sql_types::Bool>(
+                "(SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid())",
+            );
+            Ok(super::connection::on!(connection, c => diesel::select(used).get_result::<bool>(c)?))
+        })
+    };
+    assert!(!is_encrypted("disable").expect("connects"));
+    assert!(is_encrypted("require").expect("connects"));
+    let known = format!("verify-full&sslrootcert={authority}");
+    assert!(is_encrypted(&known).expect("the authority is known"));
+    let unknown = is_encrypted("verify-full&sslrootcert=/nowhere/root.crt");
+    assert!(unknown.is_err(), "{unknown:?}");
+}
+
 #[test]
 fn a_reader_cannot_write() {
     on_each(|scratch| {
