@@ -92,6 +92,11 @@ enum Command {
     Completions(completions::Args),
 }
 
+/// Gives the whole command line as clap sees it, for whoever enumerates it.
+pub fn definition() -> clap::Command {
+    Cli::command()
+}
+
 /// Parses the arguments and runs what they name.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -110,7 +115,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => block_on(status::main(args)),
         Command::Migrate(args) => migrate::main(&args),
         Command::Explain(args) => explain::main(&args),
-        Command::Completions(args) => completions::main(&args, &mut Cli::command()),
+        Command::Completions(args) => completions::main(&args, &mut definition()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

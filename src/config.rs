@@ -19,6 +19,7 @@ mod later;
 mod limits;
 mod policy;
 mod retention;
+mod roles;
 mod root;
 mod secret;
 mod section;
@@ -45,6 +46,7 @@ pub use self::{
 };
 use self::{document::Document, fault::Place};
 use crate::domain::{
+    access::Roles,
     directory::{Directory, Person, Team},
     time::Span,
 };
@@ -81,6 +83,8 @@ pub struct Config {
     pub policy: PolicySection,
     /// `[retention]`
     pub retention: Retention,
+    /// `[roles.NAME]`, over the built-in ones.
+    pub roles: Roles,
     /// `[people.NAME]`; without people and teams: the person `owner` and the team `support`.
     pub people: BTreeMap<String, Person>,
     /// `[teams.NAME]`
@@ -147,6 +151,7 @@ impl Config {
             people: self.people.clone(),
             teams: self.teams.clone(),
             channels: self.channels.keys().cloned().collect(),
+            roles: self.roles.clone(),
         }
     }
 

@@ -41,6 +41,7 @@ pub use self::{
 };
 use crate::{
     domain::{
+        access::Verb,
         actor::Actor,
         directory::Directory,
         event::{Event, Reason, Rejection},
@@ -71,6 +72,8 @@ pub type ReadData = fn(&Map<String, Value>) -> Result<Arc<dyn Decide>, Rejection
 pub struct InboundType {
     /// The wire name.
     pub name: &'static str,
+    /// Any of these verbs lets an actor ask for it; none: nobody needs leave.
+    pub needs: &'static [Verb],
     /// Reads and checks the data.
     pub read: ReadData,
 }
@@ -151,6 +154,8 @@ pub struct Input {
     pub digest: [u8; 16],
     /// Its typed content.
     pub verb: Arc<dyn Decide>,
+    /// The verbs of which its actor must be allowed one; none: nobody needs leave.
+    pub needs: &'static [Verb],
     /// Where it came in.
     pub entry: Arc<Entry>,
     /// Results go to this queue too.
@@ -179,7 +184,10 @@ impl Input {
             event.data.insert("actor".to_owned(), actor);
         }
         let verb = (kind.read)(&event.data).map_err(|rejection| named(rejection, &event))?;
-        Ok(Self::of(event, digest, verb, entry))
+        Ok(Self {
+            needs: kind.needs,
+            ..Self::of(event, digest, verb, entry)
+        })
     }
 
     /// Makes an input whose content was not read from data, such as a message to put aside.
@@ -188,6 +196,7 @@ impl Input {
             key: event.key(),
             digest,
             verb,
+            needs: &[],
             entry: Arc::clone(entry),
             reply_to: None,
             correlation_id: None,
@@ -248,6 +257,9 @@ pub fn decide(
     now: Timestamp,
 ) -> Decision {
     let mut case = Case::open(policy, settings, world, input, now);
+    if let Err(rejection) = case.check_access() {
+        return Decision::Outcome(case.refuse(&rejection));
+    }
     match input.verb.decide(&mut case) {
         Ok(()) => Decision::Outcome(case.close()),
         Err(Stop::Needs(needs)) => Decision::Needs(needs),

@@ -1,5 +1,6 @@
 //! The nouns and their state machines. Pure: no clock, no I/O, no adapter's type.
 
+pub mod access;
 pub mod actor;
 pub mod audit;
 pub mod bounds;

@@ -12,6 +12,8 @@
 #[path = "support/harness.rs"]
 mod support;
 
+#[path = "it/access.rs"]
+mod access;
 #[path = "it/broker_faults.rs"]
 mod broker_faults;
 #[path = "it/clock.rs"]

@@ -14,14 +14,12 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    domain::time::{Span, Timestamp},
+    domain::{
+        access::Roles,
+        time::{Span, Timestamp},
+    },
     store::{Desk, Store, StoreError, Token},
 };
-
-/// Roles that mean something to Provost itself; others are for rules.
-const KNOWN_ROLES: [&str; 7] = [
-    "admin", "agent", "ai", "manager", "owner", "platform", "viewer",
-];
 
 /// Make, list and revoke tokens; works on the database
 #[derive(Debug, clap::Args)]
@@ -117,13 +115,14 @@ fn make(store: &Store, create: &Create) -> Result<(), Failure> {
             )),
         );
     }
+    let built_in = Roles::default().0;
     for role in create
         .roles
         .iter()
-        .filter(|role| !KNOWN_ROLES.contains(&role.as_str()))
+        .filter(|role| !built_in.contains_key(*role))
     {
         output::aside(&format!(
-            "note: `{role}` is none of Provost's own roles; only rules can look at it"
+            "note: `{role}` is none of the built-in roles; it may do what [roles.{role}] says, and nothing without it"
         ))?;
     }
     match create.output {

@@ -9,21 +9,27 @@ use super::{
     fault::{self, did_you_mean},
     section::Section,
 };
-use crate::domain::directory::{Person, Team};
+use crate::domain::{
+    access::Roles,
+    directory::{Person, Team},
+};
 
 /// Reads every `[people.NAME]`.
-pub(super) fn read_people(sections: Vec<(String, Section<'_>)>) -> BTreeMap<String, Person> {
+pub(super) fn read_people(
+    sections: Vec<(String, Section<'_>)>,
+    roles: &Roles,
+) -> BTreeMap<String, Person> {
     sections
         .into_iter()
         .map(|(id, section)| {
             check_id(&id, &section);
-            let person = read_person(section);
+            let person = read_person(section, roles);
             (id, person)
         })
         .collect()
 }
 
-fn read_person(mut section: Section<'_>) -> Person {
+fn read_person(mut section: Section<'_>, known: &Roles) -> Person {
     let name = section
         .text("name")
         .map(|found| found.value)
@@ -41,6 +47,16 @@ fn read_person(mut section: Section<'_>) -> Person {
         if found.value.is_empty() {
             section.bad(&found.place, "is an empty role", None);
         } else if !roles.contains(&found.value) {
+            if !known.0.contains_key(&found.value) {
+                let message = format!(
+                    "`{}` is `{}`, a role that allows nothing",
+                    found.place.key, found.value
+                );
+                let hint = did_you_mean(&found.value, known.0.keys().map(String::as_str))
+                    .or_else(|| Some(format!("say what it may do below [roles.{}]", found.value)));
+                let fault = found.place.fault(fault::NO_EFFECT, message, hint);
+                section.doc.warn(fault);
+            }
             roles.push(found.value);
         }
     }

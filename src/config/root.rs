@@ -9,6 +9,7 @@ use super::{
     env,
     fault::{self, did_you_mean},
     later::{Audit, Channel, Outbound},
+    roles,
     section::Section,
 };
 use crate::domain::{directory::Directory, event::MAX_ATTRIBUTE_BYTES, time::Span};
@@ -20,7 +21,8 @@ const LINK_VARIABLES: [&str; 1] = ["conversation_id"];
 /// Reads every section; absent ones give their defaults.
 pub(super) fn read<'d>(document: &'d Document<'d>, table: &'d DeTable<'d>) -> Config {
     let mut root = Section::root(document, table);
-    let people = directory::read_people(root.named("people"));
+    let roles = roles::read_roles(root.named("roles"));
+    let people = directory::read_people(root.named("people"), &roles);
     let channels = Channel::read_all(root.named("channels"));
     let channel_names = channels.keys().cloned().collect();
     let teams = directory::read_teams(root.named("teams"), &people, &channel_names);
@@ -39,6 +41,7 @@ pub(super) fn read<'d>(document: &'d Document<'d>, table: &'d DeTable<'d>) -> Co
         limits: Limits::read(root.section("limits")),
         policy: PolicySection::read(root.section("policy")),
         retention: Retention::read(root.section("retention")),
+        roles,
         people,
         teams,
         channels,

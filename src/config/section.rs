@@ -5,7 +5,8 @@
 
 use std::{fmt::Display, ops::RangeInclusive};
 
-use toml::de::{DeTable, DeValue};
+use rust_decimal::Decimal;
+use toml::de::{DeFloat, DeInteger, DeTable, DeValue};
 
 use super::{
     document::{Document, Stranger},
@@ -222,6 +223,28 @@ impl<'d> Section<'d> {
         })
     }
 
+    /// Reads a number as it is written, if it is there; a money amount never passes a binary float.
+    pub(super) fn decimal(&mut self, key: &'static str) -> Option<Decimal> {
+        let Found { value, place } = self.find(key)?;
+        let written = value
+            .as_integer()
+            .map(DeInteger::as_str)
+            .or_else(|| value.as_float().map(DeFloat::as_str));
+        let Some(written) = written else {
+            self.wrong_type(&place, value, "a number");
+            return None;
+        };
+        let read = Decimal::from_str_exact(written).ok();
+        if read.is_none() {
+            self.bad(
+                &place,
+                &format!("is {written}, which is no plain number"),
+                None,
+            );
+        }
+        read
+    }
+
     /// Reads a list of texts; absent, it is empty.
     pub(super) fn texts(&mut self, key: &'static str) -> Vec<Text> {
         let Some(Found { value, place }) = self.find(key) else {
@@ -263,7 +286,7 @@ impl<'d> Section<'d> {
         let entries = table.into_iter().flat_map(DeTable::iter);
         entries
             .map(|(name, value)| {
-                let path = format!("{key}.{}", name.get_ref());
+                let path = self.path_of(&format!("{key}.{}", name.get_ref()));
                 let found = Found {
                     value: value.get_ref(),
                     place: self.doc.place(&name.span(), &path),
@@ -294,7 +317,7 @@ impl<'d> Section<'d> {
             .iter()
             .enumerate()
             .map(|(index, item)| {
-                let path = format!("{key}[{index}]");
+                let path = self.path_of(&format!("{key}[{index}]"));
                 let found = Found {
                     value: item.get_ref(),
                     place: self.doc.place(&item.span(), &path),
@@ -336,7 +359,10 @@ impl<'d> Section<'d> {
 
     /// Reports a value that cannot be used; `said` goes on after the key's name.
     pub(super) fn bad(&self, place: &Place, said: &str, hint: Option<String>) {
-        let message = format!("`{}` {said}", place.key);
+        let message = match place.key.as_str() {
+            "" => format!("the file {said}"),
+            key => format!("`{key}` {said}"),
+        };
         self.doc
             .report(place.fault(fault::BAD_VALUE, message, hint));
     }
@@ -345,7 +371,10 @@ impl<'d> Section<'d> {
     pub(super) fn missing(&self, key: &str) {
         let mut place = self.place.clone();
         place.key = self.path_of(key);
-        let message = format!("`{}` lacks `{key}`", self.path);
+        let message = match self.path.as_str() {
+            "" => format!("the file lacks `{key}`"),
+            path => format!("`{path}` lacks `{key}`"),
+        };
         let hint = self
             .table
             .and_then(|table| nearest(key, table.keys().map(|name| name.get_ref().as_ref())))

@@ -8,6 +8,7 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 use secrecy::ExposeSecret;
 
 use super::*;
+use crate::domain::access::Verb;
 
 /// The folder that ships with the repository.
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config");
@@ -348,6 +349,14 @@ fn the_shipped_file_names_every_key() {
         paths(&key, &value, &mut named);
     }
     let known = document.known.take();
+    // The entries of a list name its keys together.
+    let of_any_entry = |names: BTreeSet<String>| -> BTreeSet<String> {
+        names
+            .iter()
+            .map(|name| name.replace("[1]", "[0]"))
+            .collect()
+    };
+    let (known, named) = (of_any_entry(known), of_any_entry(named));
     let absent: Vec<_> = known.difference(&named).collect();
     assert!(absent.is_empty(), "not in the sample: {absent:?}");
 }
@@ -374,4 +383,34 @@ fn every_code_that_is_used_has_a_remedy() {
             fault.code
         );
     }
+}
+
+#[test]
+fn a_role_replaces_the_built_in_one_and_its_faults_are_named() {
+    let folder = Folder::with(
+        "roles",
+        "[roles.agent]\ngrants = [{ verbs = [\"view\"] }]\n[people.dana]\nroles = [\"agnt\"]\n",
+    );
+    let loaded = folder.load(&Env::default()).expect("it loads");
+    let roles = &loaded.config.roles;
+    let agent = ["agent".to_owned()];
+    assert!(roles.permit_somewhere(&agent, Verb::View));
+    assert!(!roles.permit_somewhere(&agent, Verb::Work));
+    assert!(roles.permit_somewhere(&["manager".to_owned()], Verb::Work));
+    let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert!(
+        warnings[0].contains("did you mean `agent`?"),
+        "{warnings:?}"
+    );
+
+    let folder = Folder::with(
+        "bad-roles",
+        "[roles.a]\ngrants = [{ verbs = [\"aprove\"] }, { amount = 5 },\n  { verbs = [\"view\"], channels = [\"web\"] }]\ndenials = [{ verbs = [\"approve\"], amount = \"ten\" }]\n",
+    );
+    insta::assert_snapshot!(folder.faults(&Env::default()), @r"
+    provost.toml:2:22: PV-CONF-005 `roles.a.grants[0].verbs[0]` is `aprove`, which is no verb (did you mean `approve`?)
+    provost.toml:2:35: PV-CONF-006 `roles.a.grants[1]` lacks `verbs`
+    provost.toml:3:3: PV-CONF-005 `roles.a.grants[2]` narrows `view`, which is not asked of an action (give that verb a grant of its own, without a scope)
+    provost.toml:4:44: PV-CONF-004 `roles.a.denials[0].amount` must be a number, not a string
+    ");
 }

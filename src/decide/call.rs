@@ -10,14 +10,17 @@ use crate::domain::event::Rejection;
 
 pub(super) const RINGING: InboundType = InboundType {
     name: "call.ringing",
+    needs: &[],
     read,
 };
 pub(super) const ANSWERED: InboundType = InboundType {
     name: "call.answered",
+    needs: &[],
     read,
 };
 pub(super) const ENDED: InboundType = InboundType {
     name: "call.ended",
+    needs: &[],
     read,
 };
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{Input, Settings};
 use crate::{
     domain::{
+        access::Roles,
         actor::Actor,
         audit::{AuditCheck, AuditOutcome},
         conversation::{Conversation, ConversationStatus},
@@ -133,6 +134,39 @@ impl<'a> Case<'a> {
             return actor;
         }
         self.input.entry.actor.clone()
+    }
+
+    /// Gives the roles with which it acts. Whoever may not name actors acts with its own.
+    pub(super) fn roles(&self) -> Vec<String> {
+        let entry = &self.input.entry;
+        if entry.is_trusted {
+            Roles::of_actor(&self.actor(), &self.settings.directory)
+        } else {
+            entry.actor.roles.clone()
+        }
+    }
+
+    /// Looks whether the actor may ask for this at all.
+    ///
+    /// *Errors*: `forbidden`, with what it would take.
+    pub(super) fn check_access(&self) -> Result<(), Rejection> {
+        let needs = self.input.needs;
+        if needs.is_empty() {
+            return Ok(());
+        }
+        let (held, known) = (self.roles(), &self.settings.directory.roles);
+        let mut verbs = needs.iter();
+        if verbs.any(|&verb| known.permit_somewhere(&held, verb)) {
+            return Ok(());
+        }
+        let verbs: Vec<&str> = needs.iter().map(|verb| verb.as_str()).collect();
+        let detail = format!(
+            "`{}` needs the verb `{}`, which no role of `{}` gives",
+            self.input.event.kind,
+            verbs.join("` or `"),
+            self.actor().id
+        );
+        Err(Rejection::new(Reason::Forbidden, "data.actor", detail))
     }
 
     /// Gives a ticket of this conversation, with what this decision has changed on it.

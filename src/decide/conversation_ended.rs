@@ -10,10 +10,12 @@ use crate::domain::{actor::Actor, conversation::ConversationStatus, event::Rejec
 
 pub(super) const RESOLVED: InboundType = InboundType {
     name: "conversation.resolved",
+    needs: &[],
     read: |data| read(data, ConversationStatus::Resolved),
 };
 pub(super) const ENDED: InboundType = InboundType {
     name: "conversation.ended",
+    needs: &[],
     read: |data| read(data, ConversationStatus::Ended),
 };
 

@@ -11,6 +11,7 @@ use crate::domain::{actor::Actor, outcome::Change};
 
 pub(super) const MESSAGE: InboundType = InboundType {
     name: "conversation.message",
+    needs: &[],
     read: |data| Ok(Arc::new(payload::read::<Said>(data)?)),
 };
 

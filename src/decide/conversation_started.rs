@@ -9,6 +9,7 @@ use super::{Case, Decide, InboundType, Stop, payload};
 
 pub(super) const STARTED: InboundType = InboundType {
     name: "conversation.started",
+    needs: &[],
     read: |data| Ok(Arc::new(payload::read::<Started>(data)?)),
 };
 

@@ -10,6 +10,7 @@ use super::{Case, Decide, InboundType, Stop, payload};
 
 pub(super) const UPDATED: InboundType = InboundType {
     name: "conversation.updated",
+    needs: &[],
     read: |data| Ok(Arc::new(payload::read::<Updated>(data)?)),
 };
 

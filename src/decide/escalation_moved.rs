@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Case, Decide, InboundType, Stop, payload};
 use crate::domain::{
+    access::Verb,
     actor::Actor,
     escalation::EscalationState,
     event::{Reason, Rejection},
@@ -15,10 +16,12 @@ use crate::domain::{
 
 pub(super) const ACKNOWLEDGED: InboundType = InboundType {
     name: "escalation.acknowledged",
+    needs: &[Verb::Work],
     read: |data| read(data, EscalationState::Acknowledged),
 };
 pub(super) const SETTLED: InboundType = InboundType {
     name: "escalation.settled",
+    needs: &[Verb::Work],
     read: |data| read(data, EscalationState::Settled),
 };
 

@@ -15,6 +15,7 @@ use crate::domain::{
 
 pub(super) const REQUESTED: InboundType = InboundType {
     name: "escalation.requested",
+    needs: &[],
     read: |data| {
         let requested = payload::read::<Requested>(data)?;
         if requested.trigger == Trigger::Rule && requested.wish.is_none() {

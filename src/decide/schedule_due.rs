@@ -14,6 +14,7 @@ use crate::domain::{
 
 pub(super) const DUE: InboundType = InboundType {
     name: "schedule.due",
+    needs: &[],
     read: |data| Ok(Arc::new(payload::read::<Due>(data)?)),
 };
 

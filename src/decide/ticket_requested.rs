@@ -9,6 +9,7 @@ use crate::domain::{actor::Actor, effect::TicketDraft, ticket::Priority};
 
 pub(super) const REQUESTED: InboundType = InboundType {
     name: "ticket.requested",
+    needs: &[],
     read: |data| Ok(Arc::new(payload::read::<Requested>(data)?)),
 };
 

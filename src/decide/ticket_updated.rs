@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{Case, Decide, InboundType, Stop, payload};
 use crate::domain::{
+    access::Verb,
     actor::Actor,
     effect::TicketPatch,
     event::{Reason, Rejection},
@@ -13,6 +14,7 @@ use crate::domain::{
 
 pub(super) const UPDATED: InboundType = InboundType {
     name: "ticket.updated",
+    needs: &[Verb::Work],
     read: |data| {
         payload::read::<Named>(data)?;
         let mut fields = data.clone();

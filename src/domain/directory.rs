@@ -1,4 +1,4 @@
-//! The people, teams and channels that the configuration names.
+//! The people, teams, channels and roles that the configuration names.
 //!
 //! The policy may name only these. Beside an empty configuration stand the
 //! person `owner` and the team `support`, so that the sample policy loads.
@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+
+use super::access::Roles;
 
 /// A teammate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +45,8 @@ pub struct Directory {
     pub teams: BTreeMap<String, Team>,
     /// The names of channels, without `#`.
     pub channels: BTreeSet<String>,
+    /// What the holders of each role may do.
+    pub roles: Roles,
 }
 
 impl Default for Directory {
@@ -60,6 +64,7 @@ impl Default for Directory {
             people: BTreeMap::from([("owner".to_owned(), owner)]),
             teams: BTreeMap::from([("support".to_owned(), support)]),
             channels: BTreeSet::new(),
+            roles: Roles::default(),
         }
     }
 }

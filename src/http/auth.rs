@@ -24,10 +24,11 @@ use super::{
     state::Api,
 };
 use crate::{
-    config::Config,
     decide::Entry,
     domain::{
+        access::Verb,
         actor::{Actor, ActorKind},
+        directory::Directory,
         time::{Span, Timestamp},
     },
     store::Token,
@@ -39,8 +40,6 @@ const BELIEVED_FOR: Duration = Duration::from_secs(5);
 const NOTED_EVERY: Span = Span::from_secs(3_600);
 /// How many tokens are kept at most.
 const CAPACITY: usize = 1_024;
-/// Roles whose holders may name other actors.
-const IMPERSONATORS: [&str; 3] = ["admin", "owner", "platform"];
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,9 +54,9 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    fn of(token: Token, config: &Config) -> Self {
+    fn of(token: Token, directory: &Directory) -> Self {
         let roles = if token.roles.is_empty() {
-            let person = config.people.get(&token.name);
+            let person = directory.people.get(&token.name);
             person
                 .map(|person| person.roles.clone())
                 .unwrap_or_default()
@@ -73,7 +72,7 @@ impl Owner {
             ActorKind::Agent
         };
         Self {
-            may_impersonate: IMPERSONATORS.into_iter().any(has),
+            may_impersonate: directory.roles.permit_somewhere(&roles, Verb::Impersonate),
             actor: Actor {
                 kind,
                 id: token.name.clone(),
@@ -116,15 +115,38 @@ impl Cache {
     }
 }
 
-/// Lets a request pass that has a valid token, with its [`Owner`] in the extensions.
+/// Lets a request pass whose token is valid and allowed one of the verbs, with its [`Owner`] in the extensions.
 pub(super) async fn require(
-    State(api): State<Api>,
+    State((api, verbs)): State<(Api, &'static [Verb])>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let owner = identify(&api, request.headers()).await?;
+    check(&api, &owner, verbs)?;
     request.extensions_mut().insert(owner);
     Ok(next.run(request).await)
+}
+
+/// Looks whether an owner is allowed one of these verbs.
+///
+/// *Errors*: 403, with what it would take.
+pub(super) fn check(api: &Api, owner: &Owner, verbs: &[Verb]) -> Result<(), Problem> {
+    let ruling = api.app.in_force.ruling();
+    let (known, held) = (&ruling.settings.directory.roles, &owner.actor.roles);
+    if verbs.iter().any(|&verb| known.permit_somewhere(held, verb)) {
+        return Ok(());
+    }
+    let names: Vec<&str> = verbs.iter().map(|verb| verb.as_str()).collect();
+    let has = match held.as_slice() {
+        [] => "it has no role".to_owned(),
+        roles => format!("its roles are `{}`", roles.join("`, `")),
+    };
+    let needed = names.join("` or `");
+    let detail = format!(
+        "the token of `{}` needs the verb `{needed}`; {has}",
+        owner.name
+    );
+    Err(Problem::new(Kind::Forbidden, detail).with("needs", names))
 }
 
 /// Finds out who asks.
@@ -161,7 +183,7 @@ async fn look_up(api: &Api, secret: String, hash: [u8; 32]) -> Result<Owner, Pro
             tracing::debug!(%error, "the use of a token was not noted");
         }
     }
-    let owner = Owner::of(token, &api.app.config);
+    let owner = Owner::of(token, &api.app.in_force.ruling().settings.directory);
     api.tokens
         .keep(hash, owner.clone(), api.app.clock.monotonic());
     Ok(owner)
@@ -201,7 +223,7 @@ mod tests {
 
     #[test]
     fn only_some_roles_may_name_other_actors() {
-        let config = Config::default();
+        let directory = Directory::default();
         for (roles, kind, trusted) in [
             (&["agent", "manager"][..], ActorKind::Agent, false),
             (&["owner"], ActorKind::Agent, true),
@@ -209,7 +231,7 @@ mod tests {
             (&["ai"], ActorKind::Ai, false),
             (&[], ActorKind::Agent, false),
         ] {
-            let owner = Owner::of(token(roles), &config);
+            let owner = Owner::of(token(roles), &directory);
             assert_eq!(
                 (owner.actor.kind, owner.may_impersonate),
                 (kind, trusted),
@@ -222,7 +244,7 @@ mod tests {
     #[test]
     fn a_token_is_believed_for_a_short_time_only() {
         let cache = Cache::default();
-        let owner = Owner::of(token(&[]), &Config::default());
+        let owner = Owner::of(token(&[]), &Directory::default());
         cache.keep([1; 32], owner.clone(), Duration::ZERO);
         assert_eq!(cache.find(&[1; 32], Duration::from_secs(4)), Some(owner));
         assert_eq!(cache.find(&[1; 32], Duration::from_secs(5)), None);

@@ -26,6 +26,7 @@ use crate::{
     daemon::{Receipt, SubmitError},
     decide::{Entry, Input, PutAside},
     domain::{
+        access::Verb,
         actor::Actor,
         bounds::Bounds,
         event::{Event, Reason, Rejection, Trace},
@@ -85,6 +86,7 @@ async fn authenticate(api: &Api, name: &str, payload: &Payload) -> Result<Entry,
         });
     }
     let owner = auth::identify(api, &payload.headers).await?;
+    auth::check(api, &owner, &[Verb::Ingest])?;
     Ok(Entry {
         is_trusted: trust_actor || owner.may_impersonate,
         actor: owner.actor,

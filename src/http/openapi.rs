@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     binding,
-    routes::{Access, ROUTES, Route, Verb},
+    routes::{Access, Method, ROUTES, Route},
     shape,
 };
 
@@ -23,7 +23,7 @@ pub fn document() -> Value {
         let path = paths
             .entry(route.path)
             .or_insert_with(|| Value::Object(Map::new()));
-        path[route.verb.as_str()] = operation(route);
+        path[route.method.as_str()] = operation(route);
     }
     json!({
         "openapi": "3.1.0",
@@ -69,6 +69,11 @@ fn operation(route: &Route) -> Value {
     if let Some(shape) = route.takes {
         operation["requestBody"] = json!({ "required": true, "content": content(route, shape) });
     }
+    if let Access::Verbs(verbs) = route.access {
+        let names: Vec<&str> = verbs.iter().map(|verb| verb.as_str()).collect();
+        let any = names.join("` or `");
+        operation["description"] = format!("The token needs the verb `{any}`.").into();
+    }
     if route.is_planned() {
         operation["x-planned"] = true.into();
     }
@@ -76,7 +81,7 @@ fn operation(route: &Route) -> Value {
 }
 
 fn operation_id(route: &Route) -> String {
-    let mut id = route.verb.as_str().to_owned();
+    let mut id = route.method.as_str().to_owned();
     for part in route
         .path
         .split(['/', '.'])
@@ -99,8 +104,8 @@ fn tag(route: &Route) -> &'static str {
 fn security(access: Access) -> Value {
     match access {
         Access::Open => json!([]),
-        Access::Token => json!([{ "token": [] }]),
         Access::Signature => json!([{ "token": [] }, { "signature": [] }]),
+        Access::Verbs(_) => json!([{ "token": [] }]),
     }
 }
 
@@ -151,7 +156,7 @@ fn responses(route: &Route) -> Value {
     };
     let mut responses = json!({ "default": problem });
     responses[status.to_string()] = json!({ "description": route.summary, "content": content });
-    if route.verb != Verb::Get && route.access != Access::Open {
+    if route.method != Method::Get && route.access != Access::Open {
         responses["503"] = json!({
             "description": "Not taking anything in right now; `Retry-After` says when to try again",
             "content": problem["content"],

@@ -24,14 +24,14 @@ use super::{
     problem::{Kind, Problem},
     state::Api,
 };
-use crate::{clock::Stopwatch, telemetry};
+use crate::{clock::Stopwatch, domain::access::Verb, telemetry};
 
 /// How long a request may take, streams aside.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A method of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verb {
+pub enum Method {
     /// `GET`
     Get,
     /// `POST`
@@ -44,7 +44,7 @@ pub enum Verb {
     Delete,
 }
 
-impl Verb {
+impl Method {
     /// Gives the name in lower case, as OpenAPI writes it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -62,10 +62,10 @@ impl Verb {
 pub enum Access {
     /// Anybody.
     Open,
-    /// Whoever has a token.
-    Token,
-    /// Whoever has a token, or the signature of the intake's secret; the handler looks itself.
+    /// Whoever has the signature of the intake's secret, or a token that may ingest; the handler looks itself.
     Signature,
+    /// Whoever has a token that is allowed one of these.
+    Verbs(&'static [Verb]),
 }
 
 /// A query parameter.
@@ -83,7 +83,7 @@ pub struct Parameter {
 #[derive(Clone, Copy)]
 pub struct Route {
     /// The method.
-    pub verb: Verb,
+    pub method: Method,
     /// The path, with `{name}` for parameters.
     pub path: &'static str,
     /// What it does, in one sentence.
@@ -101,17 +101,22 @@ pub struct Route {
 
 impl fmt::Debug for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.verb.as_str(), self.path)
+        write!(f, "{} {}", self.method.as_str(), self.path)
     }
 }
 
 impl Route {
-    const fn new(verb: Verb, path: &'static str, summary: &'static str) -> Self {
+    const fn new(
+        method: Method,
+        path: &'static str,
+        access: Access,
+        summary: &'static str,
+    ) -> Self {
         Self {
-            verb,
+            method,
             path,
             summary,
-            access: Access::Token,
+            access,
             query: &[],
             takes: None,
             answers: (200, "object"),
@@ -121,11 +126,6 @@ impl Route {
 
     const fn by(mut self, handler: fn() -> MethodRouter<Api>) -> Self {
         self.handler = Some(handler);
-        self
-    }
-
-    const fn access(mut self, access: Access) -> Self {
-        self.access = access;
         self
     }
 
@@ -157,18 +157,20 @@ impl Route {
     }
 
     fn serve(&self, api: &Api) -> MethodRouter<Api> {
-        let served = match (self.handler, self.verb) {
+        let served = match (self.handler, self.method) {
             (Some(handler), _) => handler(),
-            (None, Verb::Get) => routing::get(not_built),
-            (None, Verb::Post) => routing::post(not_built),
-            (None, Verb::Put) => routing::put(not_built),
-            (None, Verb::Patch) => routing::patch(not_built),
-            (None, Verb::Delete) => routing::delete(not_built),
+            (None, Method::Get) => routing::get(not_built),
+            (None, Method::Post) => routing::post(not_built),
+            (None, Method::Put) => routing::put(not_built),
+            (None, Method::Patch) => routing::patch(not_built),
+            (None, Method::Delete) => routing::delete(not_built),
         };
-        if self.access == Access::Token {
-            served.route_layer(middleware::from_fn_with_state(api.clone(), auth::require))
-        } else {
-            served
+        match self.access {
+            Access::Verbs(verbs) => {
+                let gate = (api.clone(), verbs);
+                served.route_layer(middleware::from_fn_with_state(gate, auth::require))
+            }
+            Access::Open | Access::Signature => served,
         }
     }
 }
@@ -323,7 +325,7 @@ mod tests {
     fn every_path_of_the_contract_is_in_the_registry_once() {
         let mut known = BTreeSet::new();
         for route in ROUTES {
-            let line = format!("{} {}", route.verb.as_str().to_uppercase(), route.path);
+            let line = format!("{} {}", route.method.as_str().to_uppercase(), route.path);
             assert!(known.insert(line.clone()), "{line} stands twice");
         }
         for line in CONTRACT.lines().map(str::trim).filter(|l| !l.is_empty()) {

@@ -28,6 +28,8 @@ escalation("Refund requests", #{ keywords: ["refund"], priority: "high", ticket:
 const CONFIG: &str = r#"
 [intake.chatwoot]
 secret = "geheim"
+[roles.feed]
+grants = [{ verbs = ["ingest"] }]
 [limits]
 body_bytes = 65536
 batch_events = 20
@@ -87,29 +89,35 @@ impl Place {
         let running = daemon::start(config, folders, Clock::machine())
             .await
             .expect("a daemon");
-        for (name, role) in [("dana", "agent"), ("owner", "owner")] {
-            let token = Token {
-                name: name.to_owned(),
-                roles: vec![role.to_owned()],
-                created_at: Timestamp::default(),
-                expires_at: None,
-                last_used: None,
-            };
-            let secret = format!("t-{role}");
-            let made = running
-                .app
-                .store
-                .write(move |desk| desk.token_create(&token, &secret))
-                .await;
-            assert_eq!(made, Ok(true));
-        }
         let stopping = CancellationToken::new();
-        Self {
+        let place = Self {
             router: super::router(Arc::new(running.app.clone()), stopping.clone()),
             dir,
             running: Some(running),
             stopping,
-        }
+        };
+        place.keep_token("dana", "agent", "t-agent").await;
+        place.keep_token("owner", "owner", "t-owner").await;
+        place
+    }
+
+    /// Makes the token `t-NAME` of somebody with one role.
+    pub(super) async fn make_token(&self, name: &str, role: &str) {
+        self.keep_token(name, role, &format!("t-{name}")).await;
+    }
+
+    async fn keep_token(&self, name: &str, role: &str, secret: &str) {
+        let token = Token {
+            name: name.to_owned(),
+            roles: vec![role.to_owned()],
+            created_at: Timestamp::default(),
+            expires_at: None,
+            last_used: None,
+        };
+        let store = &self.running.as_ref().expect("a daemon").app.store;
+        let secret = secret.to_owned();
+        let made = store.write(move |desk| desk.token_create(&token, &secret));
+        assert_eq!(made.await, Ok(true));
     }
 
     /// Sends a request.

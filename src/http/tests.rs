@@ -1,5 +1,6 @@
 //! The API against a real daemon: statuses, problem documents, cursors, writes.
 
+mod access;
 mod intake;
 mod writes;
 
@@ -25,7 +26,7 @@ async fn every_route_is_served_as_the_registry_says() {
             .map(|part| if part.starts_with('{') { "1" } else { part })
             .collect::<Vec<_>>()
             .join("/");
-        let method = route.verb.as_str().to_uppercase();
+        let method = route.method.as_str().to_uppercase();
         let request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).expect("a method"))
             .uri(&path)

@@ -206,37 +206,40 @@ impl Rig {
 
     /// Runs a subcommand that asks a running daemon to its end.
     pub(crate) fn ask(&self, daemon: &Daemon, arguments: &[&str]) -> Output {
+        self.ask_with(daemon.token(), daemon, arguments)
+    }
+
+    /// Runs a subcommand that asks a running daemon to its end, with a token of choice.
+    pub(crate) fn ask_with(&self, token: &str, daemon: &Daemon, arguments: &[&str]) -> Output {
         self.command(arguments)
             .env("PROVOST_SERVER", daemon.url())
-            .env("PROVOST_TOKEN", daemon.token())
+            .env("PROVOST_TOKEN", token)
             .stdin(Stdio::null())
             .output()
             .expect("it runs")
     }
 
-    // The owner's token, made on the database itself, past any proxy.
     fn token(&self) -> &str {
-        self.token.get_or_init(|| {
-            let arguments = ["token", "create", "--name", "test", "--roles", "owner"];
-            let output = self
-                .configured("one", &arguments)
-                .env("PROVOST_DATABASE_URL", &self.database.url)
-                .stdin(Stdio::null())
-                .output()
-                .expect("it runs");
-            let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            assert!(
-                output.status.success(),
-                "token create: {text}{}",
-                String::from_utf8_lossy(&output.stderr)
-            );
-            // The token is the longest word: nothing else there is made not to be guessed.
-            let words = text.split_whitespace();
-            words
-                .max_by_key(|word| word.len())
-                .unwrap_or_default()
-                .to_owned()
-        })
+        self.token.get_or_init(|| self.token_for("test", "owner"))
+    }
+
+    /// Makes a token on the database itself, past any proxy.
+    pub(crate) fn token_for(&self, name: &str, roles: &str) -> String {
+        let form = ["--output", "plain"];
+        let arguments = ["token", "create", "--name", name, "--roles", roles];
+        let output = self
+            .configured("one", &[&arguments[..], &form[..]].concat())
+            .env("PROVOST_DATABASE_URL", &self.database.url)
+            .stdin(Stdio::null())
+            .output()
+            .expect("it runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success(),
+            "token create: {text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        text.trim().to_owned()
     }
 
     /// Puts events in, over AMQP.

@@ -1,17 +1,21 @@
 //! The registry's entries, in the order of the contract's table.
 //!
-//! One entry a route: path, sentence, query, body, answer, handler. An entry
+//! One entry a route: path, who may call it, sentence, query, body, answer, handler. An entry
 //! without `.by(…)` is planned.
 
 use axum::routing;
 
 use super::{
-    Access, Parameter, Route,
-    Verb::{Delete, Get, Patch, Post, Put},
+    Access,
+    Method::{Delete, Get, Patch, Post, Put},
+    Parameter, Route,
 };
-use crate::http::{
-    asyncapi, audit, conversations, escalations, events, intake, openapi, parked, policy, results,
-    status, tickets,
+use crate::{
+    domain::access::Verb,
+    http::{
+        asyncapi, audit, conversations, escalations, events, intake, openapi, parked, policy,
+        results, status, tickets,
+    },
 };
 
 const fn p(name: &'static str, shape: &'static str, summary: &'static str) -> Parameter {
@@ -21,6 +25,23 @@ const fn p(name: &'static str, shape: &'static str, summary: &'static str) -> Pa
         summary,
     }
 }
+
+const APPROVE: Access = Access::Verbs(&[Verb::Approve]);
+const DELEGATE: Access = Access::Verbs(&[Verb::Delegate]);
+const EDIT: Access = Access::Verbs(&[Verb::Edit]);
+const ERASE: Access = Access::Verbs(&[Verb::Erase]);
+const EXPORT: Access = Access::Verbs(&[Verb::Export]);
+const INGEST: Access = Access::Verbs(&[Verb::Ingest]);
+const LOOK_OR_ASK: Access = Access::Verbs(&[Verb::Request, Verb::View]);
+const OPEN: Access = Access::Open;
+const OPERATE: Access = Access::Verbs(&[Verb::Operate]);
+const PUBLISH: Access = Access::Verbs(&[Verb::Publish]);
+const REQUEST: Access = Access::Verbs(&[Verb::Request]);
+const RESOLVE: Access = Access::Verbs(&[Verb::Resolve]);
+const REVERSE: Access = Access::Verbs(&[Verb::Reverse]);
+const SIMULATE: Access = Access::Verbs(&[Verb::Simulate]);
+const VIEW: Access = Access::Verbs(&[Verb::View]);
+const WORK: Access = Access::Verbs(&[Verb::Work]);
 
 const LIMIT: Parameter = p(
     "limit",
@@ -35,16 +56,15 @@ const TAKEN: &str =
 
 /// Every route of the contract, and what Provost adds to it.
 pub const ROUTES: &[Route] = &[
-    Route::new(Post, "/v1/events", "Takes events in: structured, binary or batched CloudEvents.")
+    Route::new(Post, "/v1/events", INGEST, "Takes events in: structured, binary or batched CloudEvents.")
         .takes("event")
         .answers(202, TAKEN)
         .by(|| routing::post(events::take_in)),
-    Route::new(Post, "/v1/intake/{mapping}", "Takes a foreign message in through an inbound mapping.")
-        .access(Access::Signature)
+    Route::new(Post, "/v1/intake/{mapping}", Access::Signature, "Takes a foreign message in through an inbound mapping.")
         .takes("any")
         .answers(202, TAKEN)
         .by(|| routing::post(intake::take_in)),
-    Route::new(Get, "/v1/results", "What was published, in order; with `Accept: text/event-stream` as a stream.")
+    Route::new(Get, "/v1/results", VIEW, "What was published, in order; with `Accept: text/event-stream` as a stream.")
         .query(&[
             LIMIT,
             p("after", "text", "A result's `sequence`, or `latest`; results after it. From the beginning when absent."),
@@ -53,7 +73,7 @@ pub const ROUTES: &[Route] = &[
         ])
         .answers(200, "{items: [result], next: text}")
         .by(|| routing::get(results::read)),
-    Route::new(Get, "/v1/conversations", "Conversations, the newest first.")
+    Route::new(Get, "/v1/conversations", VIEW, "Conversations, the newest first.")
         .query(&[
             LIMIT,
             AFTER,
@@ -63,11 +83,11 @@ pub const ROUTES: &[Route] = &[
         ])
         .answers(200, LISTING)
         .by(|| routing::get(conversations::list)),
-    Route::new(Get, "/v1/conversations/{id}", "A conversation: its state and its timeline.")
+    Route::new(Get, "/v1/conversations/{id}", VIEW, "A conversation: its state and its timeline.")
         .query(&[LIMIT, p("after", "text", "`next` of the page before; the timeline goes on after it.")])
         .answers(200, "{conversation_id: text, state: object, timeline: [object], next?: text}")
         .by(|| routing::get(conversations::show)),
-    Route::new(Get, "/v1/tickets", "Tickets, the newest first.")
+    Route::new(Get, "/v1/tickets", VIEW, "Tickets, the newest first.")
         .query(&[
             LIMIT,
             AFTER,
@@ -81,24 +101,24 @@ pub const ROUTES: &[Route] = &[
         ])
         .answers(200, "{items: [ticket], next?: text}")
         .by(|| routing::get(tickets::list)),
-    Route::new(Post, "/v1/tickets", "Opens a ticket.")
+    Route::new(Post, "/v1/tickets", WORK, "Opens a ticket.")
         .takes("{conversation_id?: text, subject: text, description?: text, priority?: priority, category?: text, tags?: [text], assignee?: text, team?: text}")
         .answers(201, "ticket")
         .by(|| routing::post(tickets::create)),
-    Route::new(Get, "/v1/tickets/counts", "How many tickets are open, in progress, and resolved today.")
+    Route::new(Get, "/v1/tickets/counts", VIEW, "How many tickets are open, in progress, and resolved today.")
         .query(&[p("timezone", "text", "Whose day is today; UTC when absent.")])
         .answers(200, "{open: integer, in_progress: integer, waiting: integer, resolved_today: integer, closed_today: integer, timezone: text, since: time}")
         .by(|| routing::get(tickets::counts)),
-    Route::new(Get, "/v1/tickets/{id}", "A ticket.")
+    Route::new(Get, "/v1/tickets/{id}", VIEW, "A ticket.")
         .answers(200, "ticket")
         .by(|| routing::get(tickets::show)),
-    Route::new(Patch, "/v1/tickets/{id}", "Changes a ticket.")
+    Route::new(Patch, "/v1/tickets/{id}", WORK, "Changes a ticket.")
         .takes("{status?: ticket_status, priority?: priority, category?: text, assignee?: text, team?: text, subject?: text, tags_added?: [text], tags_removed?: [text]}")
         .answers(200, "ticket")
         .by(|| routing::patch(tickets::update)),
-    Route::new(Post, "/v1/tickets/{id}/comments", "Comments on a ticket.")
+    Route::new(Post, "/v1/tickets/{id}/comments", WORK, "Comments on a ticket.")
         .takes("{body: text, internal?: boolean}"),
-    Route::new(Get, "/v1/escalations", "Escalations, the newest first.")
+    Route::new(Get, "/v1/escalations", VIEW, "Escalations, the newest first.")
         .query(&[
             LIMIT,
             AFTER,
@@ -109,54 +129,54 @@ pub const ROUTES: &[Route] = &[
         ])
         .answers(200, "{items: [escalation], next?: text}")
         .by(|| routing::get(escalations::list)),
-    Route::new(Get, "/v1/escalations/{id}", "An escalation.")
+    Route::new(Get, "/v1/escalations/{id}", VIEW, "An escalation.")
         .answers(200, "escalation")
         .by(|| routing::get(escalations::show)),
-    Route::new(Post, "/v1/escalations/{id}/ack", "Takes an escalation.")
+    Route::new(Post, "/v1/escalations/{id}/ack", WORK, "Takes an escalation.")
         .takes("{reason?: text}")
         .answers(200, "escalation")
         .by(|| routing::post(escalations::acknowledge)),
-    Route::new(Post, "/v1/escalations/{id}/settle", "Declares an escalation done with.")
+    Route::new(Post, "/v1/escalations/{id}/settle", WORK, "Declares an escalation done with.")
         .takes("{reason?: text}")
         .answers(200, "escalation")
         .by(|| routing::post(escalations::settle)),
-    Route::new(Get, "/v1/leads", "Leads.").query(PAGE).answers(200, LISTING),
-    Route::new(Get, "/v1/actions", "The catalogue of actions.")
+    Route::new(Get, "/v1/leads", VIEW, "Leads.").query(PAGE).answers(200, LISTING),
+    Route::new(Get, "/v1/actions", LOOK_OR_ASK, "The catalogue of actions.")
         .query(&[p("phase", "text", "Only those for this phase.")])
         .answers(200, LISTING),
-    Route::new(Post, "/v1/actions/{name}/requests", "Requests an action.")
+    Route::new(Post, "/v1/actions/{name}/requests", REQUEST, "Requests an action.")
         .takes("{request_id?: text, conversation_id?: text, params: object, dry_run?: boolean}")
         .answers(202, "{request_id: text, state: text}"),
-    Route::new(Get, "/v1/requests", "Requests for actions.").query(PAGE).answers(200, LISTING),
-    Route::new(Get, "/v1/requests/{id}", "A request for an action."),
-    Route::new(Post, "/v1/requests/{id}/reversal", "Asks for an action to be undone.")
+    Route::new(Get, "/v1/requests", LOOK_OR_ASK, "Requests for actions.").query(PAGE).answers(200, LISTING),
+    Route::new(Get, "/v1/requests/{id}", LOOK_OR_ASK, "A request for an action."),
+    Route::new(Post, "/v1/requests/{id}/reversal", REVERSE, "Asks for an action to be undone.")
         .takes("{reason: text, params?: object}"),
-    Route::new(Post, "/v1/requests/{id}/resolution", "Says what became of an unknown one.")
+    Route::new(Post, "/v1/requests/{id}/resolution", RESOLVE, "Says what became of an unknown one.")
         .takes(r#"{outcome: "succeeded"|"failed", reason: text}"#),
-    Route::new(Get, "/v1/approvals", "Approvals.")
+    Route::new(Get, "/v1/approvals", VIEW, "Approvals.")
         .query(&[LIMIT, AFTER, p("state", "text", "Only those in this state.")])
         .answers(200, LISTING),
-    Route::new(Get, "/v1/approvals/{id}", "An approval."),
-    Route::new(Post, "/v1/approvals/{id}/decision", "Decides on an approval, as the token's owner.")
+    Route::new(Get, "/v1/approvals/{id}", VIEW, "An approval."),
+    Route::new(Post, "/v1/approvals/{id}/decision", APPROVE, "Decides on an approval, as the token's owner.")
         .takes(r#"{decision: "approve"|"reject", reason?: text}"#),
-    Route::new(Get, "/v1/delegations", "Delegations.").query(PAGE).answers(200, LISTING),
-    Route::new(Post, "/v1/delegations", "Delegates.").takes("object"),
-    Route::new(Get, "/v1/procedures", "Procedures.").query(PAGE).answers(200, LISTING),
-    Route::new(Post, "/v1/procedures", "Makes a procedure, as a draft.").takes("object"),
-    Route::new(Get, "/v1/procedures/catalogue", "What can be started: active slugs with their triggers.")
+    Route::new(Get, "/v1/delegations", VIEW, "Delegations.").query(PAGE).answers(200, LISTING),
+    Route::new(Post, "/v1/delegations", DELEGATE, "Delegates.").takes("object"),
+    Route::new(Get, "/v1/procedures", VIEW, "Procedures.").query(PAGE).answers(200, LISTING),
+    Route::new(Post, "/v1/procedures", EDIT, "Makes a procedure, as a draft.").takes("object"),
+    Route::new(Get, "/v1/procedures/catalogue", LOOK_OR_ASK, "What can be started: active slugs with their triggers.")
         .answers(200, LISTING),
-    Route::new(Get, "/v1/procedures/{slug}", "A procedure."),
-    Route::new(Get, "/v1/procedures/{slug}/versions/{n}", "A version of a procedure."),
-    Route::new(Put, "/v1/procedures/{slug}", "Replaces the draft of a procedure.").takes("object"),
-    Route::new(Post, "/v1/procedures/{slug}/publish", "Publishes the draft as a new version."),
-    Route::new(Post, "/v1/procedures/{slug}/archive", "Archives a procedure."),
-    Route::new(Post, "/v1/procedures/{slug}/validate", "Validates the draft."),
-    Route::new(Post, "/v1/procedures/{slug}/simulate", "Runs it with scripted inputs and mocked answers.")
+    Route::new(Get, "/v1/procedures/{slug}", VIEW, "A procedure."),
+    Route::new(Get, "/v1/procedures/{slug}/versions/{n}", VIEW, "A version of a procedure."),
+    Route::new(Put, "/v1/procedures/{slug}", EDIT, "Replaces the draft of a procedure.").takes("object"),
+    Route::new(Post, "/v1/procedures/{slug}/publish", PUBLISH, "Publishes the draft as a new version."),
+    Route::new(Post, "/v1/procedures/{slug}/archive", PUBLISH, "Archives a procedure."),
+    Route::new(Post, "/v1/procedures/{slug}/validate", EDIT, "Validates the draft."),
+    Route::new(Post, "/v1/procedures/{slug}/simulate", SIMULATE, "Runs it with scripted inputs and mocked answers.")
         .takes("{inputs: any, mocks: object, approvals: object}"),
-    Route::new(Get, "/v1/runs", "Runs of procedures.").query(PAGE).answers(200, LISTING),
-    Route::new(Get, "/v1/runs/{id}", "A run."),
-    Route::new(Post, "/v1/runs/{id}/cancel", "Calls a run off.").takes("{reason?: text}"),
-    Route::new(Get, "/v1/audit", "The audit log, the newest entry first.")
+    Route::new(Get, "/v1/runs", VIEW, "Runs of procedures.").query(PAGE).answers(200, LISTING),
+    Route::new(Get, "/v1/runs/{id}", LOOK_OR_ASK, "A run."),
+    Route::new(Post, "/v1/runs/{id}/cancel", WORK, "Calls a run off.").takes("{reason?: text}"),
+    Route::new(Get, "/v1/audit", VIEW, "The audit log, the newest entry first.")
         .query(&[
             LIMIT,
             AFTER,
@@ -173,59 +193,54 @@ pub const ROUTES: &[Route] = &[
         ])
         .answers(200, LISTING)
         .by(|| routing::get(audit::search)),
-    Route::new(Get, "/v1/audit/export", "The audit log as a file.")
+    Route::new(Get, "/v1/audit/export", EXPORT, "The audit log as a file.")
         .query(&[p("format", r#""csv"|"jsonl""#, "The form.")]),
-    Route::new(Get, "/v1/audit/verify", "Walks the whole chain and names the first bad entry.")
+    Route::new(Get, "/v1/audit/verify", VIEW, "Walks the whole chain and names the first bad entry.")
         .answers(200, "{valid: boolean, entries: integer, first?: integer, last?: integer, fault?: text}")
         .by(|| routing::get(audit::verify)),
-    Route::new(Get, "/v1/audit/{sequence}", "An entry of the audit log.")
+    Route::new(Get, "/v1/audit/{sequence}", VIEW, "An entry of the audit log.")
         .by(|| routing::get(audit::show)),
-    Route::new(Delete, "/v1/customers/{id}", "Erases a person."),
-    Route::new(Get, "/v1/policy", "The policy in force.")
+    Route::new(Delete, "/v1/customers/{id}", ERASE, "Erases a person."),
+    Route::new(Get, "/v1/policy", VIEW, "The policy in force.")
         .answers(200, "{version: text, rules: [object], schedules: [object], warnings: [object]}")
         .by(|| routing::get(policy::show)),
-    Route::new(Post, "/v1/policy/reload", "Reads the policy folder again.")
+    Route::new(Post, "/v1/policy/reload", OPERATE, "Reads the policy folder again.")
         .answers(200, "{version: text, rules: integer}")
         .by(|| routing::post(policy::reload)),
-    Route::new(Post, "/v1/policy/explain", "Says what each rule makes of an event, without effect.")
+    Route::new(Post, "/v1/policy/explain", VIEW, "Says what each rule makes of an event, without effect.")
         .takes("event")
         .by(|| routing::post(policy::explain)),
-    Route::new(Post, "/v1/policy/backtest", "Decides recorded events again under another policy.")
+    Route::new(Post, "/v1/policy/backtest", SIMULATE, "Decides recorded events again under another policy.")
         .takes("object"),
-    Route::new(Get, "/v1/policy/shadow", "What the shadow policy would have decided otherwise."),
-    Route::new(Get, "/v1/sla", "SLA clocks.").query(PAGE).answers(200, LISTING),
-    Route::new(Get, "/v1/sla/{ticket}/explain", "How a ticket's clocks came to stand where they are.")
+    Route::new(Get, "/v1/policy/shadow", VIEW, "What the shadow policy would have decided otherwise."),
+    Route::new(Get, "/v1/sla", VIEW, "SLA clocks.").query(PAGE).answers(200, LISTING),
+    Route::new(Get, "/v1/sla/{ticket}/explain", VIEW, "How a ticket's clocks came to stand where they are.")
         .answers(200, "{clocks: [object]}"),
-    Route::new(Post, "/v1/sla/repin", "Moves running clocks to today's policy.").takes("object"),
-    Route::new(Get, "/v1/anomalies", "What was out of the usual.").query(PAGE).answers(200, LISTING),
-    Route::new(Get, "/v1/reports/{name}", "A report."),
-    Route::new(Post, "/v1/channels/{name}/test", "Posts a test notice to a channel."),
-    Route::new(Get, "/v1/parked", "What could not be understood, the newest first.")
+    Route::new(Post, "/v1/sla/repin", OPERATE, "Moves running clocks to today's policy.").takes("object"),
+    Route::new(Get, "/v1/anomalies", VIEW, "What was out of the usual.").query(PAGE).answers(200, LISTING),
+    Route::new(Get, "/v1/reports/{name}", VIEW, "A report."),
+    Route::new(Post, "/v1/channels/{name}/test", OPERATE, "Posts a test notice to a channel."),
+    Route::new(Get, "/v1/parked", OPERATE, "What could not be understood, the newest first.")
         .query(PAGE)
         .answers(200, LISTING)
         .by(|| routing::get(parked::list)),
-    Route::new(Get, "/v1/parked/{id}", "A parked message, whole.").by(|| routing::get(parked::show)),
-    Route::new(Delete, "/v1/parked/{id}", "Drops a parked message for good.")
+    Route::new(Get, "/v1/parked/{id}", OPERATE, "A parked message, whole.").by(|| routing::get(parked::show)),
+    Route::new(Delete, "/v1/parked/{id}", OPERATE, "Drops a parked message for good.")
         .answers(200, "{parked_id: text, dropped: boolean}")
         .by(|| routing::delete(parked::discard)),
-    Route::new(Post, "/v1/parked/{id}/replay", "Takes a parked message in again.")
+    Route::new(Post, "/v1/parked/{id}/replay", OPERATE, "Takes a parked message in again.")
         .answers(202, TAKEN)
         .by(|| routing::post(parked::replay)),
-    Route::new(Get, "/v1/status", "How the daemon is doing.").by(|| routing::get(status::show)),
-    Route::new(Get, "/healthz", "Whether the process is alive.")
-        .access(Access::Open)
+    Route::new(Get, "/v1/status", VIEW, "How the daemon is doing.").by(|| routing::get(status::show)),
+    Route::new(Get, "/healthz", OPEN, "Whether the process is alive.")
         .by(|| routing::get(status::health)),
-    Route::new(Get, "/readyz", "Whether it takes events in.")
-        .access(Access::Open)
+    Route::new(Get, "/readyz", OPEN, "Whether it takes events in.")
         .by(|| routing::get(status::ready)),
-    Route::new(Get, "/metrics", "Prometheus metrics.")
-        .access(Access::Open)
+    Route::new(Get, "/metrics", OPEN, "Prometheus metrics.")
         .answers(200, "text")
         .by(|| routing::get(status::metrics)),
-    Route::new(Get, "/openapi.json", "This document.")
-        .access(Access::Open)
+    Route::new(Get, "/openapi.json", OPEN, "This document.")
         .by(|| routing::get(openapi::serve)),
-    Route::new(Get, "/asyncapi.json", "The events, both ways, as AsyncAPI 3.")
-        .access(Access::Open)
+    Route::new(Get, "/asyncapi.json", OPEN, "The events, both ways, as AsyncAPI 3.")
         .by(|| routing::get(asyncapi::serve)),
 ];

@@ -180,8 +180,9 @@ async fn a_policy_at_fault_is_refused_with_every_fault() {
 #[tokio::test]
 async fn the_actor_is_the_token_unless_it_may_name_others() {
     let place = Place::start().await;
+    place.make_token("feed", "feed").await;
     for (token, id, actor) in [
-        ("t-agent", "s-1", "agent:dana"),
+        ("t-feed", "s-1", "agent:feed"),
         ("t-owner", "s-2", "agent:eve"),
     ] {
         let event = json!({

@@ -1,0 +1,91 @@
+//! Access at the command line: every subcommand has a case, and none does its work without leave.
+
+use std::collections::BTreeSet;
+
+use crate::support::{Kind, Rig};
+
+const EVENT: &str = r#"{"specversion":"1.0","id":"e-1","source":"/chat","type":"conversation.ended","subject":"c-1","data":{}}"#;
+
+/// Every subcommand that asks a daemon, as it would be typed.
+const ASKING: &[&str] = &[
+    "audit search",
+    "audit show 1",
+    "audit verify",
+    "conversations list",
+    "conversations show c-1",
+    "escalations ack esc_1",
+    "escalations list",
+    "escalations settle esc_1",
+    "escalations show esc_1",
+    "parked drop prk_1",
+    "parked list",
+    "parked replay prk_1",
+    "parked show prk_1",
+    "publish EVENTS",
+    "results",
+    "status",
+    "tickets counts",
+    "tickets create --subject Parcel",
+    "tickets list",
+    "tickets show tkt_1",
+    "tickets update tkt_1 --status open",
+];
+
+/// Every subcommand that works on this machine's files, or on a database whose password it has.
+const LOCAL: &[&str] = &[
+    "bench",
+    "completions",
+    "explain",
+    "migrate",
+    "rules check",
+    "rules explain",
+    "rules list",
+    "rules test",
+    "run",
+    "token create",
+    "token list",
+    "token revoke",
+];
+
+fn leaves(command: &clap::Command, path: &str, found: &mut BTreeSet<String>) {
+    let mut below = command
+        .get_subcommands()
+        .filter(|sub| sub.get_name() != "help");
+    if let Some(first) = below.next() {
+        for sub in std::iter::once(first).chain(below) {
+            leaves(sub, format!("{path} {}", sub.get_name()).trim(), found);
+        }
+    } else {
+        found.insert(path.to_owned());
+    }
+}
+
+#[tokio::test]
+async fn every_command_that_asks_a_daemon_is_refused_without_a_role() {
+    let mut unlisted = BTreeSet::new();
+    leaves(&provost::cli::definition(), "", &mut unlisted);
+    for local in LOCAL {
+        assert!(unlisted.remove(*local), "there is no command `{local}`");
+    }
+    let rig = Rig::embedded(Kind::Sqlite);
+    let mut daemon = rig.start().await;
+    let token = rig.token_for("nobody", "nobody");
+    let events = rig.place.path().join("events.ndjson");
+    std::fs::write(&events, format!("{EVENT}\n")).expect("a file");
+    for typed in ASKING {
+        let typed = typed.replace("EVENTS", &events.display().to_string());
+        let words: Vec<&str> = typed.split(' ').collect();
+        let mut depth = 1..=words.len().min(2);
+        let is_listed = depth.any(|depth| unlisted.remove(&words[..depth].join(" ")));
+        assert!(is_listed, "there is no command `{typed}`");
+        let output = rig.ask_with(&token, &daemon, &words);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{typed}: {said}");
+        assert!(said.contains("needs the verb"), "{typed}: {said}");
+    }
+    assert!(
+        unlisted.is_empty(),
+        "no authorisation case for {unlisted:?}"
+    );
+    daemon.stop().await;
+}
