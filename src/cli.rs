@@ -4,6 +4,7 @@
 //! `migrate` and `bench` do not need one. Exit codes: 0 clean, 1 run-time
 //! failure, 2 usage, 78 configuration or policy in error.
 
+pub mod actions;
 pub mod audit;
 pub mod bench;
 pub mod completions;
@@ -72,6 +73,9 @@ enum Command {
     /// Look at, take and settle escalations
     #[command(visible_alias = "escalation")]
     Escalations(escalations::Args),
+    /// Look at what may be asked for: the catalogue of actions
+    #[command(visible_alias = "action")]
+    Actions(actions::Args),
     /// Deal with messages that could not be understood
     Parked(parked::Args),
     /// Search and verify the audit log
@@ -109,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Conversations(args) => block_on(conversations::main(args)),
         Command::Tickets(args) => block_on(tickets::main(args)),
         Command::Escalations(args) => block_on(escalations::main(args)),
+        Command::Actions(args) => block_on(actions::main(args)),
         Command::Parked(args) => block_on(parked::main(args)),
         Command::Audit(args) => block_on(audit::main(args)),
         Command::Token(args) => token::main(args),

@@ -6,8 +6,10 @@
 //! sections have in common is `document` (reading), `fault` (reporting) and
 //! `secret` (references). Loaded by `crate::cli`, handed on by `crate::daemon`.
 
+mod actions;
 mod address;
 mod broker;
+mod catalogue;
 mod database;
 mod directory;
 mod document;
@@ -15,6 +17,7 @@ mod env;
 mod fault;
 mod http;
 mod intake;
+mod integrations;
 mod later;
 mod limits;
 mod policy;
@@ -23,6 +26,7 @@ mod roles;
 mod root;
 mod secret;
 mod section;
+mod values;
 
 use std::{
     collections::BTreeMap,
@@ -34,6 +38,10 @@ use toml::de::DeTable;
 
 pub use self::{
     broker::{Broker, Queue},
+    catalogue::{
+        ACTION_SCHEMA, CatalogueSources, Ground, INTEGRATION_SCHEMA, LoadedCatalogue,
+        read_catalogue, read_catalogue_over,
+    },
     database::Database,
     env::Env,
     fault::{CODES, ConfigFault},

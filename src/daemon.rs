@@ -34,6 +34,6 @@ pub use app::{App, Loaded, ParkedFault};
 pub use intake::{Intake, Receipt, SubmitError, Taken};
 pub use lifecycle::{Running, StartError, start};
 pub use mappings::Mappings;
-pub use reload::{Bundle, CODES, Folders, InForce, ReloadFault, Ruling, settings};
+pub use reload::{Bundle, CODES, Folders, InForce, ReloadFault, Reloaded, Ruling, settings};
 pub use status::{Counters, Status};
 pub use watchdog::Watchdog;

@@ -1,9 +1,11 @@
 //! The nouns and their state machines. Pure: no clock, no I/O, no adapter's type.
 
 pub mod access;
+pub mod action;
 pub mod actor;
 pub mod audit;
 pub mod bounds;
+pub mod catalogue;
 pub mod conversation;
 pub mod directory;
 pub mod effect;
@@ -11,8 +13,10 @@ pub mod escalation;
 pub mod event;
 pub mod facts;
 pub mod ids;
+pub mod integration;
 pub mod outcome;
 pub mod record;
+pub mod template;
 pub mod ticket;
 pub mod time;
 pub mod verdict;

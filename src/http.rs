@@ -5,6 +5,7 @@
 //! the API is an event, decided like any other, and is answered from the
 //! committed state. Started by `crate::daemon`'s caller with [`serve`].
 
+mod actions;
 mod asyncapi;
 mod audit;
 mod auth;

@@ -63,7 +63,8 @@ pub(super) fn fields(output: Output, answer: &Value, rows: &[Column]) -> Result<
     let mut table = bare();
     for (head, pointer) in rows {
         let value = answer.pointer(pointer).unwrap_or(&Value::Null);
-        let text = cell(value);
+        // There is room for all of it: the terminal's width wraps it.
+        let text = printable(value);
         if !text.is_empty() {
             table.add_row([(*head).to_owned(), text]);
         }
@@ -106,24 +107,30 @@ fn trimmed(table: &Table) -> String {
     lines.join("\n")
 }
 
-/// Writes a value as a person reads it.
+/// Writes a value as a person reads it, cut where a column would grow too wide.
 pub(super) fn cell(value: &Value) -> String {
-    let text = match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) if items.iter().all(|item| !item.is_object()) => {
-            items.iter().map(cell).collect::<Vec<_>>().join(", ")
-        }
-        other => other.to_string(),
-    };
-    let printable = |sign: char| if sign.is_control() { ' ' } else { sign };
-    let mut signs = text.chars().map(printable);
+    let text = printable(value);
+    let mut signs = text.chars();
     let short: String = signs.by_ref().take(CELL_CHARS).collect();
     if signs.next().is_some() {
         short + "…"
     } else {
         short
     }
+}
+
+/// Writes a value as a person reads it, on one line.
+fn printable(value: &Value) -> String {
+    let text = match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.iter().all(|item| !item.is_object()) => {
+            items.iter().map(printable).collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    };
+    let on_one_line = |sign: char| if sign.is_control() { ' ' } else { sign };
+    text.chars().map(on_one_line).collect()
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use super::{
     output::{self, Output},
 };
 use crate::{
-    config::{Config, Env},
+    config::{CatalogueSources, Config, Env, Ground, read_catalogue},
     daemon::{Bundle, Mappings},
     decide::Settings,
     policy::{Policy, Sources},
@@ -128,7 +128,18 @@ impl Place {
         let bundle = Bundle {
             rules: sources.files.clone(),
             mappings,
+            catalogue: CatalogueSources::read(&args.config)
+                .map_err(|error| Failure::new(format!("cannot read the catalogue: {error}")))?,
         };
+        let ground = Ground {
+            env: &Env::process(),
+            folder: &args.config,
+            roles: &config.roles,
+        };
+        let read = read_catalogue(&bundle.catalogue, &ground);
+        if !read.faults.is_empty() {
+            return Err(refuse(args.output, "catalogue", &read.faults));
+        }
         Ok(Self {
             config: args.config.clone(),
             folder,

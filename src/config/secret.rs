@@ -1,8 +1,8 @@
 //! References to what must not stand in the file, and hiding it again.
 //!
-//! `${env:NAME}`, `${file:PATH}` (relative to the configuration folder) and
+//! `${env:NAME}`, `${env:NAME:-DEFAULT}`, `${file:PATH}` (relative to the configuration folder) and
 //! `${credential:NAME}` (systemd's `$CREDENTIALS_DIRECTORY`) may stand in any
-//! text of `provost.toml`. Passwords of URLs are never shown: `redact`.
+//! text of the configuration. Passwords of URLs are never shown: `redact`.
 
 use std::{fs, path::Path};
 
@@ -14,9 +14,10 @@ use super::{
 /// What a reference may name.
 const KINDS: [&str; 3] = ["env", "file", "credential"];
 
-/// Tells whether `text` refers to anything.
+/// Tells whether `text` refers to something, and holds no default that would stand in its place.
 pub(super) fn is_reference(text: &str) -> bool {
-    text.contains("${")
+    let mut defaults = text.split(":-").skip(1);
+    text.contains("${") && defaults.all(|rest| rest.starts_with('}'))
 }
 
 /// Replaces every reference of `text` by what it stands for.
@@ -53,6 +54,11 @@ fn look_up(reference: &str, env: &Env, folder: &Path) -> Result<String, (String,
                 Some("write ${env:NAME}, ${file:PATH} or ${credential:NAME}".to_owned())
             }),
         )),
+        "env" if name.contains(":-") => {
+            let (name, default) = name.split_once(":-").unwrap_or((name, ""));
+            let value = env.var(name).filter(|value| !value.is_empty());
+            Ok(value.unwrap_or(default).to_owned())
+        }
         "env" => env.var(name).map(str::to_owned).ok_or_else(|| {
             (
                 format!("the environment variable `{name}` is not set"),
@@ -154,6 +160,14 @@ mod tests {
             fault("${env:NOPE}"),
             "the environment variable `NOPE` is not set"
         );
+        let with_default = |text| resolve(text, &env, here);
+        assert_eq!(with_default("${env:USER_A:-bo}").as_deref(), Ok("ann"));
+        assert_eq!(
+            with_default("${env:NOPE:-http://x:1}").as_deref(),
+            Ok("http://x:1")
+        );
+        assert_eq!(with_default("${env:NOPE:-}").as_deref(), Ok(""));
+        assert!(is_reference("${env:NOPE:-}") && !is_reference("${env:NOPE:-s3cret}"));
         assert!(fault("${env:USER_A").contains("no closing"));
         assert!(fault("${evn:USER_A}").contains("not a reference"));
         assert!(fault("${env:}").contains("not a reference"));

@@ -6,12 +6,14 @@
 use std::{fmt::Display, ops::RangeInclusive};
 
 use rust_decimal::Decimal;
+use serde_json::Value;
 use toml::de::{DeFloat, DeInteger, DeTable, DeValue};
 
 use super::{
     document::{Document, Stranger},
     fault::{self, Place, did_you_mean, nearest},
     secret,
+    values::to_json,
 };
 use crate::domain::time::Span;
 
@@ -243,6 +245,25 @@ impl<'d> Section<'d> {
             );
         }
         read
+    }
+
+    /// Reads any value as JSON, with its place, if it is there.
+    pub(super) fn json(&mut self, key: &'static str) -> Option<(Value, Place)> {
+        let Found { value, place } = self.find(key)?;
+        Some((to_json(value), place))
+    }
+
+    /// Reads one of a few words by its meaning, with a default.
+    pub(super) fn one_of<T: Copy, const N: usize>(
+        &mut self,
+        key: &'static str,
+        default: T,
+        names: &[(&'static str, T); N],
+    ) -> T {
+        let words: Vec<&'static str> = names.iter().map(|(name, _)| *name).collect();
+        let chosen = self.choice(key, String::new(), &words);
+        let mut found = names.iter().filter(|(name, _)| *name == chosen);
+        found.next().map_or(default, |(_, meaning)| *meaning)
     }
 
     /// Reads a list of texts; absent, it is empty.

@@ -9,13 +9,13 @@ use super::{
     consume::Reading,
     intake::{Intake, Receipt, SubmitError},
     relay::Relay,
-    reload::{Folders, InForce, ReloadFault},
+    reload::{Folders, InForce, ReloadFault, Reloaded},
     status::Status,
 };
 use crate::{
     broker::{Delivery, LinkState},
     clock::Clock,
-    config::Config,
+    config::{Config, ConfigFault},
     decide::{Decide, Entry, Input, PolicyLoaded, PolicyRejected, Replayed},
     domain::{
         event::{Event, Reason, Rejection, Trace},
@@ -63,6 +63,8 @@ pub struct Loaded {
     pub rules: usize,
     /// Whether it differs from the one before.
     pub has_changed: bool,
+    /// The faults of actions and integrations that kept their last good form.
+    pub held: Vec<ConfigFault>,
 }
 
 /// Why a parked message was not replayed or dropped.
@@ -88,8 +90,13 @@ impl App {
     /// *Errors*: every fault; the last good ones stay in force.
     pub async fn reload(&self) -> Result<Loaded, ReloadFault> {
         let folders = self.folders.clone();
-        let read = tokio::task::spawn_blocking(move || folders.read_tested()).await;
-        let (bundle, ruling) = match read {
+        let last = Arc::clone(&self.in_force.ruling().catalogue_sources);
+        let read = tokio::task::spawn_blocking(move || folders.read_tested(&last)).await;
+        let Reloaded {
+            bundle,
+            ruling,
+            held,
+        } = match read {
             Ok(Ok(read)) => read,
             Ok(Err(fault)) => {
                 self.report_rejected(&fault).await;
@@ -106,6 +113,7 @@ impl App {
             version: ruling.version.to_string(),
             rules: ruling.policy.rules().len(),
             has_changed: ruling.version != before.version,
+            held,
         };
         self.status.set_policy_fault(None);
         if loaded.has_changed {
@@ -124,6 +132,10 @@ impl App {
             "unchanged"
         };
         metrics::counter!(telemetry::POLICY_RELOADS, "outcome" => outcome).increment(1);
+        if !loaded.held.is_empty() {
+            let fault = ReloadFault::Config(loaded.held.clone());
+            self.report_rejected(&fault).await;
+        }
         Ok(loaded)
     }
 
@@ -138,7 +150,7 @@ impl App {
         };
         let settings = (*self.in_force.ruling().settings).clone();
         let compiled = serde_json::from_str::<super::Bundle>(&saved.sources)
-            .map(|bundle| bundle.compile(settings));
+            .map(|bundle| bundle.compile(settings, &self.folders));
         match compiled {
             Ok(Ok(ruling)) => {
                 tracing::info!(
@@ -147,10 +159,10 @@ impl App {
                 );
                 self.in_force.swap(ruling);
             }
-            Ok(Err(faults)) => {
+            Ok(Err(fault)) => {
                 tracing::error!(
                     policy.version = version,
-                    faults = faults.len(),
+                    %fault,
                     "the policy that another daemon loaded does not load here; the last good one stays"
                 );
             }
@@ -209,7 +221,7 @@ impl App {
         }
         tracing::error!(
             errors = errors.len(),
-            "the policy was refused; the last good one stays in force"
+            "what is at fault was refused; its last good form stays in force"
         );
         self.status.set_policy_fault(Some(fault.to_string()));
         self.state_of_house("policy.rejected", Arc::new(PolicyRejected { errors }))

@@ -301,7 +301,7 @@ impl House {
         ));
         tasks.spawn(retention::run(app.clone(), stop.clone()));
         if self.config.policy.watch {
-            let watched = vec![app.folders.rules.clone(), app.folders.mappings()];
+            let watched = vec![app.folders.rules.clone(), app.folders.config.clone()];
             tasks.spawn(folder_watch::run(app.clone(), watched, stop.clone()));
         }
         self.link.as_mut().map(|link| {

@@ -56,6 +56,7 @@ pub async fn start(config: Config, folders: Folders, clock: Clock) -> Result<Run
         version: ruling.version.to_string(),
         rules: ruling.policy.rules().len(),
         has_changed: true,
+        held: Vec::new(),
     };
     let store = assemble::open_store(&config).await?;
     let registered = assemble::register(&store, &config).await?;

@@ -1,9 +1,10 @@
 //! The policy in force, and how another one comes into force.
 //!
-//! Rules and mappings are one version under one hash. A load compiles everything
-//! beside what is in force, runs the cases, and swaps it in atomically; batches
-//! under way keep what they began with. Anything wrong: the last good one stays,
-//! `policy.rejected` says why. The sources of every version are kept in the
+//! Rules, mappings, actions and integrations are one version under one hash. A load
+//! compiles everything beside what is in force, runs the cases, and swaps it in
+//! atomically; batches under way keep what they began with. Anything wrong with the
+//! rules: the last good ones stay. An action or integration at fault keeps its last
+//! form, the rest is swapped. `policy.rejected` says why. The sources of every version are kept in the
 //! database, where the daemons beside this one find them.
 
 use std::{
@@ -20,9 +21,11 @@ use sha2::{Digest, Sha256};
 
 use super::mappings::Mappings;
 use crate::{
-    config::{Config, ConfigFault, Env},
+    config::{
+        CatalogueSources, Config, ConfigFault, Env, Ground, read_catalogue, read_catalogue_over,
+    },
     decide::Settings,
-    domain::{directory::Directory, ids::leading_16},
+    domain::{catalogue::Catalogue, directory::Directory, ids::leading_16},
     policy::{Fault, Policy, Severity, Sources},
     workbench::{case_file, cases},
 };
@@ -54,6 +57,10 @@ pub struct Ruling {
     pub policy: Arc<Policy>,
     /// The inbound mappings.
     pub mappings: Arc<Mappings>,
+    /// Actions and integrations.
+    pub catalogue: Arc<Catalogue>,
+    /// What they were read from: the last good form of each.
+    pub catalogue_sources: Arc<CatalogueSources>,
     /// What the configuration says about deciding.
     pub settings: Arc<Settings>,
 }
@@ -102,26 +109,37 @@ pub struct Bundle {
     pub rules: BTreeMap<String, String>,
     /// The mappings, by name.
     pub mappings: BTreeMap<String, String>,
+    /// Actions and integrations.
+    #[serde(flatten)]
+    pub catalogue: CatalogueSources,
 }
 
 impl Bundle {
-    /// Reads the folders.
+    /// Reads the folders: the policy's, and those below the configuration's.
     ///
     /// *Errors*: a fault that names the folder and what is wrong with it.
-    pub fn read(rules: &Path, mappings: &Path) -> Result<Self, Vec<Fault>> {
+    pub fn read(rules: &Path, config: &Path) -> Result<Self, Vec<Fault>> {
         Ok(Self {
             rules: Sources::read(rules)
                 .map_err(|error| unreadable(rules, &error))?
                 .files,
-            mappings: Mappings::sources(mappings).map_err(|error| unreadable(mappings, &error))?,
+            mappings: Mappings::sources(&config.join("mappings"))
+                .map_err(|error| unreadable(config, &error))?,
+            catalogue: CatalogueSources::read(config)
+                .map_err(|error| unreadable(config, &error))?,
         })
     }
 
     /// Gives the hash over all sources. *Shape*: 16 hexadecimal digits.
     pub fn version(&self) -> String {
         let mut hash = Sha256::new();
-        for (path, text) in self.rules.iter().chain(&self.mappings) {
-            for part in [path, text] {
+        let of = |kind| move |(name, text)| (kind, name, text);
+        let rules = self.rules.iter().map(of("rules"));
+        let texts = rules
+            .chain(self.mappings.iter().map(of("mappings")))
+            .chain(self.catalogue.texts());
+        for (kind, name, text) in texts {
+            for part in [kind, name, text] {
                 hash.update((part.len() as u64).to_be_bytes());
                 hash.update(part.as_bytes());
             }
@@ -129,8 +147,18 @@ impl Bundle {
         format!("{:032x}", u128::from_be_bytes(leading_16(hash)))[..16].to_owned()
     }
 
-    /// Compiles everything. *Errors*: all faults at once.
-    pub fn compile(&self, settings: Settings) -> Result<Ruling, Vec<Fault>> {
+    /// Compiles everything. *Errors*: all faults of the catalogue, else all faults of the policy.
+    pub fn compile(&self, settings: Settings, folders: &Folders) -> Result<Ruling, ReloadFault> {
+        let read = read_catalogue(&self.catalogue, &folders.ground(&settings));
+        if read.faults.is_empty() {
+            self.compile_with(settings, read.catalogue)
+                .map_err(ReloadFault::Policy)
+        } else {
+            Err(ReloadFault::Config(read.faults))
+        }
+    }
+
+    fn compile_with(&self, settings: Settings, catalogue: Catalogue) -> Result<Ruling, Vec<Fault>> {
         let sources = Sources {
             files: self.rules.clone(),
         };
@@ -142,6 +170,8 @@ impl Bundle {
                 version: Arc::from(self.version()),
                 policy: Arc::new(policy),
                 mappings: Arc::new(mappings),
+                catalogue: Arc::new(catalogue),
+                catalogue_sources: Arc::new(self.catalogue.clone()),
                 settings: Arc::new(settings),
             }),
             (policy, mappings) => {
@@ -174,22 +204,27 @@ pub enum ReloadFault {
 }
 
 impl Folders {
-    /// Gives the folder of the inbound mappings.
-    pub fn mappings(&self) -> PathBuf {
-        self.config.join("mappings")
-    }
-
-    /// Reads and compiles what stands in the folders, and runs the cases beside the rules.
+    /// Reads and compiles what stands in the folders, and runs the cases beside the rules. An action
+    /// or integration at fault keeps its form of `last`; its faults come along.
     ///
-    /// *Errors*: as [`Folders::read`], and the cases that fail.
-    pub fn read_tested(&self) -> Result<(Bundle, Ruling), ReloadFault> {
-        let (bundle, ruling) = self.read()?;
+    /// *Errors*: the faults of the configuration, else of the policy, and the cases that fail.
+    pub fn read_tested(&self, last: &CatalogueSources) -> Result<Reloaded, ReloadFault> {
+        let (settings, mut bundle) = self.sources()?;
+        let ground = self.ground(&settings);
+        let (catalogue, read) = read_catalogue_over(last, bundle.catalogue, &ground);
+        bundle.catalogue = catalogue;
+        let ruling = bundle
+            .compile_with(settings, read.catalogue)
+            .map_err(ReloadFault::Policy)?;
         let faults = self.failing_cases(&ruling);
-        if faults.is_empty() {
-            Ok((bundle, ruling))
-        } else {
-            Err(ReloadFault::Policy(faults))
+        if !faults.is_empty() {
+            return Err(ReloadFault::Policy(faults));
         }
+        Ok(Reloaded {
+            bundle,
+            ruling,
+            held: read.faults,
+        })
     }
 
     /// Runs the cases beside the rules; gives those that fail.
@@ -204,15 +239,37 @@ impl Folders {
     ///
     /// *Errors*: every fault of the configuration, else every fault of the policy.
     pub fn read(&self) -> Result<(Bundle, Ruling), ReloadFault> {
+        let (settings, bundle) = self.sources()?;
+        let ruling = bundle.compile(settings, self)?;
+        Ok((bundle, ruling))
+    }
+
+    fn sources(&self) -> Result<(Settings, Bundle), ReloadFault> {
         let config = Config::load(&self.config, &self.env)
             .map_err(ReloadFault::Config)?
             .config;
-        let bundle = Bundle::read(&self.rules, &self.mappings()).map_err(ReloadFault::Policy)?;
-        let ruling = bundle
-            .compile(settings(&config))
-            .map_err(ReloadFault::Policy)?;
-        Ok((bundle, ruling))
+        let bundle = Bundle::read(&self.rules, &self.config).map_err(ReloadFault::Policy)?;
+        Ok((settings(&config), bundle))
     }
+
+    fn ground<'a>(&'a self, settings: &'a Settings) -> Ground<'a> {
+        Ground {
+            env: &self.env,
+            folder: &self.config,
+            roles: &settings.directory.roles,
+        }
+    }
+}
+
+/// What a reload read.
+#[derive(Debug)]
+pub struct Reloaded {
+    /// The sources in force, each in its last good form.
+    pub bundle: Bundle,
+    /// What they make.
+    pub ruling: Ruling,
+    /// The faults of the actions and integrations that kept their last form.
+    pub held: Vec<ConfigFault>,
 }
 
 /// Gives what the configuration says about deciding.
@@ -247,7 +304,7 @@ impl ReloadFault {
                 .map(|fault| {
                     json!({
                         "code": fault.code, "file": fault.file, "line": fault.line, "column": fault.column,
-                        "message": format!("{}: {}", fault.key, fault.message), "hint": fault.hint,
+                        "key": fault.key, "message": fault.message, "hint": fault.hint,
                     })
                 })
                 .collect(),
@@ -286,7 +343,14 @@ mod tests {
     #[test]
     fn the_version_follows_names_and_texts_of_rules_and_mappings() {
         let one = |name: &str, text: &str| BTreeMap::from([(name.to_owned(), text.to_owned())]);
-        let version = |rules, mappings| Bundle { rules, mappings }.version();
+        let version = |rules, mappings| {
+            let bundle = Bundle {
+                rules,
+                mappings,
+                ..Bundle::default()
+            };
+            bundle.version()
+        };
         let plain = version(one("a.rhai", "1"), BTreeMap::new());
         assert_eq!(plain, version(one("a.rhai", "1"), BTreeMap::new()));
         assert_eq!(plain.len(), 16);
@@ -294,6 +358,7 @@ mod tests {
             version(one("a.rhai", "2"), BTreeMap::new()),
             version(one("b.rhai", "1"), BTreeMap::new()),
             version(one("a.rhai", "1"), one("rasa", "1")),
+            version(BTreeMap::new(), one("a.rhai", "1")),
         ] {
             assert_ne!(plain, other);
         }

@@ -94,6 +94,11 @@ impl Span {
         Self(secs.saturating_mul(1_000_000))
     }
 
+    /// Makes a span of milliseconds.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis * 1_000)
+    }
+
     /// Gives the span in microseconds.
     pub const fn micros(self) -> i64 {
         self.0

@@ -11,7 +11,7 @@ use super::{
     problem::{Kind, Problem},
     state::Api,
 };
-use crate::domain::event::Event;
+use crate::{daemon::ReloadFault, domain::event::Event};
 
 /// Shows the policy in force.
 pub(super) async fn show(State(api): State<Api>) -> Json<Value> {
@@ -42,11 +42,20 @@ pub(super) async fn show(State(api): State<Api>) -> Json<Value> {
 /// Reads the policy folder again.
 pub(super) async fn reload(State(api): State<Api>) -> Result<Json<Value>, Problem> {
     match api.app.reload().await {
-        Ok(loaded) => Ok(Json(json!({
+        Ok(loaded) if loaded.held.is_empty() => Ok(Json(json!({
             "version": loaded.version,
             "rules": loaded.rules,
             "changed": loaded.has_changed,
         }))),
+        // The rest is in force; that something is not must not go unseen.
+        Ok(loaded) => {
+            let fault = ReloadFault::Config(loaded.held);
+            let detail = format!("{fault}; its last good form stays, the rest is in force");
+            Err(Problem::new(Kind::PolicyRejected, detail)
+                .with("errors", fault.to_json())
+                .with("version", loaded.version)
+                .with("changed", loaded.has_changed))
+        }
         Err(fault) => {
             Err(Problem::new(Kind::PolicyRejected, fault.to_string())
                 .with("errors", fault.to_json()))

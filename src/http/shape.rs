@@ -10,6 +10,10 @@ use serde_json::{Map, Value, json};
 /// The named shapes, as they stand under `components/schemas`, sorted.
 const NAMED: &[(&str, &str)] = &[
     (
+        "action",
+        r#"{name: text, description: text, trigger: text, examples: [text], phase: "before"|"during"|"after"|"any", performer: object, params: object, allow: [text], approval: "auto"|"notify"|"require", approvers?: [text], required?: integer, confirmation?: text, irreversible: boolean, reversible: boolean, timeout: text}"#,
+    ),
+    (
         "actor",
         r#"{kind: "customer"|"ai"|"agent"|"system", id: text, roles?: [text]}"#,
     ),

@@ -28,6 +28,8 @@ escalation("Refund requests", #{ keywords: ["refund"], priority: "high", ticket:
 const CONFIG: &str = r#"
 [intake.chatwoot]
 secret = "geheim"
+[policy]
+watch = false
 [roles.feed]
 grants = [{ verbs = ["ingest"] }]
 [limits]
@@ -165,6 +167,13 @@ impl Place {
     /// Mends the mapping `crm`, which always fails at first.
     pub(super) fn mend_mapping(&self) {
         std::fs::write(self.dir.join("mappings/crm.rhai"), MAPPING).expect("a mapping");
+    }
+
+    /// Writes a file below the configuration's folder.
+    pub(super) fn configure(&self, file: &str, text: &str) {
+        let path = self.dir.join(file);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
     }
 
     /// Breaks the policy's folder.

@@ -1,6 +1,7 @@
 //! The API against a real daemon: statuses, problem documents, cursors, writes.
 
 mod access;
+mod actions;
 mod intake;
 mod writes;
 

@@ -8,6 +8,8 @@ const EVENT: &str = r#"{"specversion":"1.0","id":"e-1","source":"/chat","type":"
 
 /// Every subcommand that asks a daemon, as it would be typed.
 const ASKING: &[&str] = &[
+    "actions list",
+    "actions show refund",
     "audit search",
     "audit show 1",
     "audit verify",
@@ -33,6 +35,7 @@ const ASKING: &[&str] = &[
 
 /// Every subcommand that works on this machine's files, or on a database whose password it has.
 const LOCAL: &[&str] = &[
+    "actions schema",
     "bench",
     "completions",
     "explain",

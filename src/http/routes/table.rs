@@ -13,8 +13,8 @@ use super::{
 use crate::{
     domain::access::Verb,
     http::{
-        asyncapi, audit, conversations, escalations, events, intake, openapi, parked, policy,
-        results, status, tickets,
+        actions, asyncapi, audit, conversations, escalations, events, intake, openapi, parked,
+        policy, results, status, tickets,
     },
 };
 
@@ -141,9 +141,17 @@ pub const ROUTES: &[Route] = &[
         .answers(200, "escalation")
         .by(|| routing::post(escalations::settle)),
     Route::new(Get, "/v1/leads", VIEW, "Leads.").query(PAGE).answers(200, LISTING),
-    Route::new(Get, "/v1/actions", LOOK_OR_ASK, "The catalogue of actions.")
-        .query(&[p("phase", "text", "Only those for this phase.")])
-        .answers(200, LISTING),
+    Route::new(Get, "/v1/actions", LOOK_OR_ASK, "The catalogue of actions, by name: what may be asked for, when, and with which parameters.")
+        .query(&[
+            LIMIT,
+            AFTER,
+            p("phase", r#""before"|"during"|"after"|"any""#, "Only those that have their place there."),
+        ])
+        .answers(200, "{items: [action], next?: text}")
+        .by(|| routing::get(actions::list)),
+    Route::new(Get, "/v1/actions/{name}", LOOK_OR_ASK, "An action of the catalogue.")
+        .answers(200, "action")
+        .by(|| routing::get(actions::show)),
     Route::new(Post, "/v1/actions/{name}/requests", REQUEST, "Requests an action.")
         .takes("{request_id?: text, conversation_id?: text, params: object, dry_run?: boolean}")
         .answers(202, "{request_id: text, state: text}"),

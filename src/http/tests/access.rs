@@ -35,6 +35,7 @@ const CASES: &str = "
     POST /v1/escalations/{id}/settle: agent manager rule system
     GET /v1/leads: agent manager viewer
     GET /v1/actions: agent ai manager rule viewer
+    GET /v1/actions/{name}: agent ai manager rule viewer
     POST /v1/actions/{name}/requests: agent ai manager rule
     GET /v1/requests: agent ai manager rule viewer
     GET /v1/requests/{id}: agent ai manager rule viewer
