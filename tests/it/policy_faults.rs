@@ -156,7 +156,7 @@ async fn a_rule_that_cannot_work_on_one_event_works_on_the_next() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_reload_leaves_the_last_good_policy_in_force() {
     let mut rig = Rig::new(Kind::Sqlite).await;
-    rig.excuse("the policy was refused");
+    rig.excuse("what is at fault was refused");
     rig.excuse("PV-RULE");
     let daemon = rig.start().await;
     let good = daemon.get("/v1/policy").await["version"].clone();
