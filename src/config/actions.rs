@@ -3,15 +3,18 @@
 //! Reads and checks what one file says by itself; what it names elsewhere – its
 //! integration, roles, the action that undoes it – is checked by `catalogue`.
 
+use serde_json::{Value, json};
+
 use super::{
+    fault::Place,
     section::Section,
     values::{required_text, template, templates},
 };
 use crate::domain::{
     action::{Action, Batch, BuiltIn, Level, Output, Performer, Phase, Retry, Reversal, Say},
+    schema::Schema,
     time::Span,
 };
-use serde_json::{Value, json};
 
 /// How long one attempt may take where nothing is said.
 const TIMEOUT: Span = Span::from_secs(5);
@@ -80,7 +83,7 @@ fn check(action: &Action, section: &Section<'_>) {
         section.bad(place, "calls it irreversible, and `reversible`", None);
     }
     if let Some(amount) = &action.amount {
-        let property = &action.params["properties"][amount];
+        let property = &action.params.text()["properties"][amount];
         if !["number", "integer"].contains(&property["type"].as_str().unwrap_or_default()) {
             let said =
                 format!("names `{amount}` as its amount, which `params` has not as a number");
@@ -123,27 +126,31 @@ fn read_performer(section: &mut Section<'_>) -> Performer {
 }
 
 /// Reads the parameters' schema: an object, closed unless it says otherwise.
-fn read_params(section: &mut Section<'_>) -> Value {
-    let none = json!({"type": "object", "properties": {}, "additionalProperties": false});
-    let Some((mut schema, place)) = section.json("params") else {
-        return none;
+fn read_params(section: &mut Section<'_>) -> Schema {
+    let none = || {
+        let text = json!({"type": "object", "properties": {}, "additionalProperties": false});
+        Schema::new(text).expect("it is one")
     };
-    let kind = schema.get("type").cloned().unwrap_or(json!("object"));
-    if !schema.is_object() || kind != "object" {
+    let Some((mut text, place)) = section.json("params") else {
+        return none();
+    };
+    let kind = text.get("type").cloned().unwrap_or(json!("object"));
+    if !text.is_object() || kind != "object" {
         let hint = "write [params.properties.NAME] with a `type` each".to_owned();
         section.bad(&place, "is no JSON Schema of an object", Some(hint));
-        return none;
+        return none();
     }
-    schema["type"] = kind;
-    if schema.get("additionalProperties").is_none() {
-        schema["additionalProperties"] = json!(false);
+    text["type"] = kind;
+    if text.get("additionalProperties").is_none() {
+        text["additionalProperties"] = json!(false);
     }
-    if let Err(error) = jsonschema::meta::validate(&schema) {
-        let said = format!("is no JSON Schema: {error} at `{}`", error.instance_path());
-        section.bad(&place, &said, None);
-        return none;
-    }
-    schema
+    compiled(section, &place, text).unwrap_or_else(none)
+}
+
+fn compiled(section: &Section<'_>, place: &Place, text: Value) -> Option<Schema> {
+    Schema::new(text)
+        .map_err(|said| section.bad(place, &format!("is no JSON Schema: {said}"), None))
+        .ok()
 }
 
 fn read_retry(mut section: Section<'_>) -> Retry {
@@ -171,15 +178,10 @@ fn read_batch(section: &mut Section<'_>) -> Option<Batch> {
 
 fn read_output(mut section: Section<'_>) -> Output {
     let schema = section.json("schema");
-    if let Some((schema, place)) = &schema
-        && let Err(error) = jsonschema::meta::validate(schema)
-    {
-        section.bad(place, &format!("is no JSON Schema: {error}"), None);
-    }
     let output = Output {
+        schema: schema.and_then(|(text, place)| compiled(&section, &place, text)),
         map: templates(&mut section, "map"),
         attributes: templates(&mut section, "attributes"),
-        schema: schema.map(|(schema, _)| schema),
     };
     section.end();
     output

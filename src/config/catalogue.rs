@@ -388,7 +388,11 @@ fn check_reversal(
             );
         }
     }
-    let required = inverse.params.get("required").and_then(Value::as_array);
+    let required = inverse
+        .params
+        .text()
+        .get("required")
+        .and_then(Value::as_array);
     for name in required.into_iter().flatten().filter_map(Value::as_str) {
         if !reversal.params.contains_key(name) {
             let said = format!("lack `{name}`, which `{}` wants", reversal.action);

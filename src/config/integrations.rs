@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::{
     actions::{rate, text},
     section::Section,
-    values::{body, required_secret, required_template, required_text, templates},
+    values::{body, networks, required_secret, required_template, required_text, templates},
 };
 use crate::domain::integration::{
     AmqpOperation, Auth, HttpMethod, HttpOperation, Integration, Kind, MailOperation, SqlOperation,
@@ -38,11 +38,7 @@ pub(super) fn read_integration(mut section: Section<'_>, name: &str) -> Integrat
         },
         rate_per_minute: rate(&mut section),
         concurrency: section.count("concurrency", 8, 1..=1_000),
-        allow_addresses: section
-            .texts("allow_addresses")
-            .into_iter()
-            .map(|found| found.value)
-            .collect(),
+        allow_addresses: networks(&mut section, "allow_addresses"),
     };
     if integration.operation_names().is_empty() {
         let place = section.place().clone();

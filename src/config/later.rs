@@ -5,7 +5,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::section::Section;
+use super::{section::Section, values::networks};
+use crate::domain::network::Network;
 
 /// The kinds of team channel.
 const KINDS: [&str; 7] = [
@@ -28,8 +29,8 @@ pub struct Channel {
 /// `[outbound]`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outbound {
-    /// Networks that outgoing requests may reach although they are private, as `ADDRESS/BITS`.
-    pub allow_addresses: Vec<String>,
+    /// Networks that outgoing requests may reach although they are private.
+    pub allow_addresses: Vec<Network>,
 }
 
 /// `[audit]`
@@ -57,18 +58,7 @@ impl Channel {
 
 impl Outbound {
     pub(super) fn read(mut section: Section<'_>) -> Self {
-        let mut allow_addresses = Vec::new();
-        for found in section.texts("allow_addresses") {
-            if is_network(&found.value) {
-                allow_addresses.push(found.value);
-            } else {
-                let said = format!(
-                    "is `{}`, which is no network such as `10.0.0.0/8`",
-                    found.value
-                );
-                section.bad(&found.place, &said, None);
-            }
-        }
+        let allow_addresses = networks(&mut section, "allow_addresses");
         section.end();
         Self { allow_addresses }
     }
@@ -80,17 +70,4 @@ impl Audit {
         section.end();
         Self { key }
     }
-}
-
-/// Tells whether `text` is an address, or an address and a number of bits.
-fn is_network(text: &str) -> bool {
-    let (address, bits) = match text.split_once('/') {
-        Some((address, bits)) => (address, Some(bits)),
-        None => (text, None),
-    };
-    let Ok(address) = address.parse::<std::net::IpAddr>() else {
-        return false;
-    };
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    bits.is_none_or(|bits| bits.parse::<u8>().is_ok_and(|bits| bits <= most))
 }

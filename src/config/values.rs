@@ -13,7 +13,10 @@ use super::{
     fault::{self, Place},
     section::Section,
 };
-use crate::domain::template::{Template, canonical};
+use crate::domain::{
+    network::Network,
+    template::{Template, canonical},
+};
 
 /// Reads a secret, which the file only refers to: its text is kept with every version of the policy.
 pub(super) fn secret(section: &mut Section<'_>, key: &'static str) -> Option<SecretString> {
@@ -48,6 +51,23 @@ pub(super) fn required_text(section: &mut Section<'_>, key: &'static str) -> Str
         }
         found => found.map(|found| found.value).unwrap_or_default(),
     }
+}
+
+/// Reads a list of networks; absent, it is empty.
+pub(super) fn networks(section: &mut Section<'_>, key: &'static str) -> Vec<Network> {
+    let mut networks = Vec::new();
+    for found in section.texts(key) {
+        if let Some(network) = Network::parse(&found.value) {
+            networks.push(network);
+            continue;
+        }
+        let said = format!(
+            "is `{}`, which is no network such as `10.0.0.0/8`",
+            found.value
+        );
+        section.bad(&found.place, &said, None);
+    }
+    networks
 }
 
 /// Reads a template, if it is there.

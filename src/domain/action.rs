@@ -6,9 +6,10 @@
 
 use std::collections::BTreeMap;
 
+use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
-use super::{template::Template, time::Span};
+use super::{access::Amount, schema::Schema, template::Template, time::Span};
 
 /// When in a conversation's or call's life an action has its place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,8 +129,8 @@ pub struct Output {
     pub map: BTreeMap<String, Template>,
     /// Which attributes of the conversation take which members of the output.
     pub attributes: BTreeMap<String, Template>,
-    /// What the output must look like, as JSON Schema.
-    pub schema: Option<Value>,
+    /// What the output must look like.
+    pub schema: Option<Schema>,
 }
 
 /// Many requests in one call.
@@ -156,8 +157,8 @@ pub struct Action {
     pub phase: Phase,
     /// What performs it.
     pub performer: Performer,
-    /// Its parameters, as JSON Schema of an object.
-    pub params: Value,
+    /// Its parameters: a schema of an object.
+    pub params: Schema,
     /// The parameter that says how much it is about.
     pub amount: Option<String>,
     /// The roles that may ask for it.
@@ -266,9 +267,26 @@ impl Action {
         phase == Phase::Any || self.phase == Phase::Any || self.phase == phase
     }
 
+    /// Gives how much a request for it is about.
+    ///
+    /// A text that looks like a number is none: it would compare as nothing with every threshold.
+    pub fn amount_of(&self, params: &Map<String, Value>) -> Amount {
+        let Some(name) = &self.amount else {
+            return Amount::None;
+        };
+        let number = params.get(name).filter(|value| value.is_number());
+        let written = number.map(ToString::to_string);
+        let read = written.and_then(|written| {
+            let plain = Decimal::from_str_exact(&written);
+            plain.or_else(|_| Decimal::from_scientific(&written)).ok()
+        });
+        read.map_or(Amount::Unreadable, Amount::Of)
+    }
+
     /// Gives the names of its parameters.
     pub fn param_names(&self) -> impl Iterator<Item = &str> {
-        let properties = self.params.get("properties").and_then(Value::as_object);
+        let properties = self.params.text().get("properties");
+        let properties = properties.and_then(Value::as_object);
         properties
             .into_iter()
             .flat_map(Map::keys)
@@ -284,7 +302,7 @@ impl Action {
             "examples": self.examples,
             "phase": self.phase.as_str(),
             "performer": self.performer.describe(),
-            "params": self.params,
+            "params": self.params.text(),
             "allow": self.allow,
             "approval": self.approval.as_str(),
             "irreversible": self.is_irreversible,
@@ -299,5 +317,91 @@ impl Action {
             shown["required"] = self.required.into();
         }
         shown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn refund() -> Action {
+        let text = json!({"type": "object", "properties": {"amount": {"type": "number"}}});
+        Action {
+            name: "refund".to_owned(),
+            description: String::new(),
+            trigger: String::new(),
+            examples: Vec::new(),
+            phase: Phase::During,
+            performer: Performer::BuiltIn(BuiltIn::CreateTicket),
+            params: Schema::new(text).expect("a JSON Schema"),
+            amount: Some("amount".to_owned()),
+            allow: Vec::new(),
+            is_irreversible: false,
+            confirmation: None,
+            approval: Level::Auto,
+            approvers: Vec::new(),
+            required: 1,
+            timeout: Span::from_secs(5),
+            retry: Retry::default(),
+            rate_per_minute: None,
+            cache: None,
+            batch: None,
+            output: Output::default(),
+            say: Say::default(),
+            reversal: None,
+        }
+    }
+
+    fn amount(params: &str) -> Amount {
+        let params: Map<String, Value> = serde_json::from_str(params).expect("JSON");
+        refund().amount_of(&params)
+    }
+
+    #[test]
+    fn an_amount_is_a_number_to_the_digit() {
+        assert_eq!(
+            amount(r#"{"amount": 80.10}"#),
+            Amount::Of(Decimal::new(8_010, 2))
+        );
+        assert_eq!(amount(r#"{"amount": 1e2}"#), Amount::Of(Decimal::from(100)));
+        for params in [
+            "{}",
+            r#"{"amount": null}"#,
+            r#"{"amount": "500"}"#,
+            r#"{"amount": [500]}"#,
+            r#"{"amount": true}"#,
+            r#"{"amount": 1e400}"#,
+        ] {
+            assert_eq!(amount(params), Amount::Unreadable, "{params}");
+        }
+        let without = Action {
+            amount: None,
+            ..refund()
+        };
+        assert_eq!(without.amount_of(&Map::new()), Amount::None);
+    }
+
+    #[test]
+    fn what_has_its_place_at_any_time_fits_every_phase() {
+        let (during, any) = (
+            refund(),
+            Action {
+                phase: Phase::Any,
+                ..refund()
+            },
+        );
+        assert!(during.fits(Phase::During) && during.fits(Phase::Any));
+        assert!(!during.fits(Phase::After) && any.fits(Phase::After));
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_is_never_an_amount(text in ".*") {
+            let params = json!({"amount": text});
+            let params = params.as_object().expect("an object");
+            prop_assert_eq!(refund().amount_of(params), Amount::Unreadable);
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::{template::Template, time::Span};
+use super::{network::Network, template::Template, time::Span};
 
 /// How an HTTP integration knows Provost.
 #[derive(Clone, Debug, Default)]
@@ -169,7 +169,7 @@ pub struct Integration {
     /// How many calls at once, by this daemon.
     pub concurrency: u32,
     /// Networks that it may be reached in although they are private.
-    pub allow_addresses: Vec<String>,
+    pub allow_addresses: Vec<Network>,
 }
 
 impl HttpMethod {

@@ -106,9 +106,9 @@ fn an_action_is_read_whole() {
     assert_eq!(action.name, "refund");
     assert_eq!(action.approval, Level::Require);
     assert_eq!(action.approvers, ["manager"]);
-    assert_eq!(action.params["additionalProperties"], false);
+    assert_eq!(action.params.text()["additionalProperties"], false);
     assert_eq!(
-        action.params["properties"]["amount"]["minimum"].to_string(),
+        action.params.text()["properties"]["amount"]["minimum"].to_string(),
         "0.01"
     );
     let (integration, operation) = loaded.catalogue.operation_of(action).expect("performed");
