@@ -15,13 +15,15 @@
 //!
 //! ```text
 //!  domain ─► policy ─► decide ─► workbench ─► daemon ─► http ─► cli
-//!  domain ─► store, broker ────────────────────┘
+//!  domain ─► connectors, outbound, store, broker ┘
 //! ```
 //!
 //! - [`domain`]: the nouns and their state machines; what is loaded, wanted, written.
 //! - [`policy`]: the rules that operations teams write, compiled and asked.
 //! - [`decide`]: the verb; (policy, world, input, now) → outcome, without any I/O.
 //! - [`workbench`]: decide with other hands around it: cases, check, explain.
+//! - [`connectors`]: from a request for an action to what is sent, and back; not wired in yet.
+//! - [`outbound`]: the way out over HTTP, behind the address guard; not wired in yet.
 //! - [`store`]: SQLite and PostgreSQL; the journal, the state, the audit log.
 //! - [`broker`]: RabbitMQ; sessions, topology, deliveries, confirmed publication.
 //! - [`daemon`]: the running whole; batches, the relay, reloads, schedules, life and death.
@@ -36,10 +38,12 @@ pub mod broker;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod connectors;
 pub mod daemon;
 pub mod decide;
 pub mod domain;
 pub mod http;
+pub mod outbound;
 pub mod policy;
 pub mod store;
 pub mod telemetry;
