@@ -78,7 +78,7 @@ enum Command {
     Actions(actions::Args),
     /// Deal with messages that could not be understood
     Parked(parked::Args),
-    /// Search and verify the audit log
+    /// Search, export and verify the audit log
     Audit(audit::Args),
     /// Check, list, test and explain the policy; needs no daemon
     Rules(rules::Args),

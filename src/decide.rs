@@ -11,6 +11,7 @@
 //! [`ticket`]. Rejected alternative: an enum of all payloads matched here – every
 //! new type would have touched the enum, the parser and the match.
 
+mod audit_exported;
 mod call;
 mod case;
 mod conversation_ended;
@@ -34,6 +35,7 @@ use std::{fmt, sync::Arc};
 use serde_json::{Map, Value};
 
 pub use self::{
+    audit_exported::AuditExported,
     case::{Case, Stop},
     policy_changed::{PolicyLoaded, PolicyRejected},
     put_aside::{PutAside, Refuse, Replayed},

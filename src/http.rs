@@ -15,6 +15,8 @@ mod cursor;
 mod escalations;
 mod events;
 mod explain;
+mod export;
+pub mod export_file;
 mod extract;
 mod intake;
 mod messages;

@@ -1,21 +1,34 @@
-//! `provost audit search | show | verify`: who did what, and whether the log is whole.
+//! `provost audit search | show | export | verify`: who did what, and whether the log is whole.
 
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use futures_util::StreamExt;
 use serde_json::Value;
 
 use super::{
     Failure,
-    client::{Client, Connection, Page, given, segment},
+    client::{Client, Connection, Page, Query, given, segment},
     offline::Place,
     output::{self, Output},
 };
-use crate::http::verification::{Report, SLICE, Verification};
+use crate::http::{
+    export_file::{End, from_line},
+    verification::{Report, SLICE, Verification},
+};
 
-/// Search and verify the audit log
+/// Search, export and verify the audit log
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   provost audit search --conversation c-1001
   provost audit search --actor dana --outcome denied --from 2026-11-01T00:00:00Z
   provost audit show 42
+  provost audit export --file audit.jsonl               the whole log, to be kept elsewhere
+  provost audit export --format csv --action ticket.updated > tickets.csv
+  provost audit verify --file audit.jsonl               needs nothing but the file
   provost audit verify                                  asks the daemon
   provost audit verify --database sqlite:provost.db     needs no daemon")]
 pub struct Args {
@@ -34,8 +47,13 @@ enum Command {
         /// Its sequence
         sequence: u64,
     },
+    /// Write the log to a file; the export is on record itself
+    Export(Export),
     /// Walk the whole chain and name the first bad entry
     Verify {
+        /// Walk along an export in JSON Lines, without a daemon
+        #[arg(long, value_name = "FILE", conflicts_with = "database")]
+        file: Option<PathBuf>,
         /// Walk on the database itself, without a daemon
         #[arg(long, value_name = "URL")]
         database: Option<String>,
@@ -43,7 +61,27 @@ enum Command {
 }
 
 #[derive(Debug, clap::Args)]
+struct Export {
+    /// The form: jsonl can be verified, csv is for spreadsheets
+    #[arg(long, default_value = "jsonl", value_parser = ["jsonl", "csv"])]
+    format: String,
+    /// Where to; standard output when absent
+    #[arg(long, short = 'f', value_name = "FILE")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    filter: Filter,
+}
+
+#[derive(Debug, clap::Args)]
 struct Search {
+    #[command(flatten)]
+    filter: Filter,
+    #[command(flatten)]
+    page: Page,
+}
+
+#[derive(Debug, clap::Args)]
+struct Filter {
     /// Only entries on this conversation
     #[arg(long)]
     conversation: Option<String>,
@@ -65,8 +103,20 @@ struct Search {
     /// Before this time (RFC 3339)
     #[arg(long)]
     to: Option<String>,
-    #[command(flatten)]
-    page: Page,
+}
+
+impl Filter {
+    fn given(&self) -> Query<'_> {
+        given(&[
+            ("conversation", &self.conversation),
+            ("actor", &self.actor),
+            ("action", &self.action),
+            ("outcome", &self.outcome),
+            ("rule", &self.rule),
+            ("from", &self.from),
+            ("to", &self.to),
+        ])
+    }
 }
 
 /// Runs the command.
@@ -75,16 +125,8 @@ pub(super) async fn main(args: Args) -> Result<(), Failure> {
     match args.command {
         Command::Search(search) => {
             let client = Client::new(&args.connection)?;
-            let query = given(&[
-                ("conversation", &search.conversation),
-                ("actor", &search.actor),
-                ("action", &search.action),
-                ("outcome", &search.outcome),
-                ("rule", &search.rule),
-                ("from", &search.from),
-                ("to", &search.to),
-            ]);
-            let answer = client.get("/v1/audit", &search.page.onto(query)).await?;
+            let query = search.page.onto(search.filter.given());
+            let answer = client.get("/v1/audit", &query).await?;
             output::listing(
                 output,
                 &answer,
@@ -104,16 +146,75 @@ pub(super) async fn main(args: Args) -> Result<(), Failure> {
             let path = format!("/v1/audit/{}", segment(&sequence.to_string()));
             show(output, &client.get(&path, &[]).await?)
         }
-        Command::Verify { database } => {
-            let answer = if let Some(url) = database {
-                serde_json::to_value(walk(url)?).unwrap_or_default()
-            } else {
-                let client = Client::new(&args.connection)?;
-                client.get("/v1/audit/verify", &[]).await?
+        Command::Export(wanted) => export(&Client::new(&args.connection)?, &wanted).await,
+        Command::Verify { file, database } => {
+            let answer = match (file, database) {
+                (Some(file), _) => shown(&walk_file(&file)?),
+                (None, Some(url)) => shown(&walk(url)?),
+                (None, None) => {
+                    let client = Client::new(&args.connection)?;
+                    client.get("/v1/audit/verify", &[]).await?
+                }
             };
             verdict(output, &answer)
         }
     }
+}
+
+fn shown(report: &Report) -> Value {
+    serde_json::to_value(report).unwrap_or_default()
+}
+
+/// Writes the log as it comes, so that its size does not matter.
+async fn export(client: &Client, wanted: &Export) -> Result<(), Failure> {
+    let mut query = wanted.filter.given();
+    query.push(("format", wanted.format.clone()));
+    let answer = client.download("/v1/audit/export", &query).await?;
+    let mut into: Box<dyn Write> = match &wanted.file {
+        Some(path) => Box::new(BufWriter::new(File::create(path)?)),
+        None => Box::new(io::stdout().lock()),
+    };
+    let mut parts = answer.bytes_stream();
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|_| {
+            Failure::new("the export broke off; what was written is not the whole log")
+        })?;
+        into.write_all(&part)?;
+    }
+    into.flush()?;
+    Ok(())
+}
+
+/// Walks along an export: its last line first, which names the end of the chain.
+fn walk_file(path: &Path) -> Result<Report, Failure> {
+    let lines = || Ok::<_, io::Error>(BufReader::new(File::open(path)?).lines());
+    let mut last = None;
+    for line in lines()? {
+        last = Some(line?);
+    }
+    let end = last.as_deref().and_then(End::parse);
+    let tail = end.as_ref().and_then(End::tail);
+    let (Some(end), Some(tail)) = (end, tail) else {
+        let said = format!("`{}` has no last line of an export", path.display());
+        return Err(Failure::new(said).next("it was cut off, or is no export in JSON Lines"));
+    };
+    if end.filtered {
+        return Err(
+            Failure::new("the export was narrowed, so it has no chain to verify")
+                .next("export the log whole"),
+        );
+    }
+    let mut walk = Verification::until(tail);
+    for (number, line) in lines()?.enumerate() {
+        let line = line?;
+        if End::parse(&line).is_some() {
+            break;
+        }
+        let row = from_line(&line)
+            .map_err(|said| Failure::new(format!("line {}: {said}", number + 1)))?;
+        walk.take(&[row]);
+    }
+    Ok(walk.report())
 }
 
 fn show(output: Output, entry: &Value) -> Result<(), Failure> {

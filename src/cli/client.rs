@@ -209,6 +209,17 @@ impl Client {
         self.send(request).await
     }
 
+    /// Opens a file that is read as it comes.
+    pub(super) async fn download(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<Response, Failure> {
+        Ok(self
+            .send(self.request(Method::GET, path).query(query))
+            .await?)
+    }
+
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.server));
         match &self.token {

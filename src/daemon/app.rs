@@ -230,20 +230,33 @@ impl App {
 
     /// Has something decided that the house itself states.
     async fn state_of_house(&self, kind: &str, verb: Arc<dyn Decide>) {
+        if let Err(error) = self.record(kind, "policy", verb, &Entry::house()).await {
+            tracing::warn!(%error, "{kind} was not published");
+        }
+    }
+
+    /// Has something decided, and so put on record, that somebody does without an event of his own.
+    ///
+    /// *Errors*: when the pipeline does not take it; nothing is on record then.
+    pub async fn record(
+        &self,
+        kind: &str,
+        subject: &str,
+        verb: Arc<dyn Decide>,
+        by: &Entry,
+    ) -> Result<(), SubmitError> {
         let event = Event {
             id: format!("{kind}:{}", self.clock.now()),
             source: self.config.source.clone(),
             kind: kind.to_owned(),
-            subject: SubjectId::from("policy"),
+            subject: SubjectId::from(subject),
             time: None,
             data: Map::new(),
             trace: Trace::default(),
         };
         let digest = event.digest();
-        let input = Input::of(event, digest, verb, &Arc::new(Entry::house()));
-        if let Err(error) = self.intake.decide(vec![Arc::new(input)]).await {
-            tracing::warn!(%error, "{kind} was not published");
-        }
+        let input = Input::of(event, digest, verb, &Arc::new(by.clone()));
+        self.intake.decide(vec![Arc::new(input)]).await.map(drop)
     }
 
     /// Reads a parked message again and has it decided; it leaves the table in the same transaction.

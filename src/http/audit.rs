@@ -1,12 +1,11 @@
 //! `/v1/audit`: search, one entry, and the verification of the chain.
 
-use std::fmt::Write;
-
 use axum::{Json, extract::State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
+    export_file::hex,
     extract::{Asked, Named},
     page::{self, shown},
     problem::{Kind, Problem},
@@ -66,7 +65,7 @@ pub(super) async fn search(
 }
 
 /// Gives `kind:id` of an actor; a bare id is that of an agent.
-fn actor(text: String) -> String {
+pub(super) fn actor(text: String) -> String {
     let kind = text.split(':').next().unwrap_or_default();
     if ["agent", "ai", "customer", "system"].contains(&kind) && text.contains(':') {
         text
@@ -109,14 +108,6 @@ fn entry(row: &AuditRow) -> Value {
     shown["position"] = row.entry.position.into();
     shown["hash"] = hex(&row.entry.hash).into();
     shown
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -35,6 +35,33 @@ pub struct AuditFilter {
     pub to: Option<Timestamp>,
 }
 
+/// Narrows a boxed query; a macro, because its type differs between the databases.
+macro_rules! narrowed {
+    ($query:ident, $filter:ident) => {
+        if let Some(subject) = &$filter.subject {
+            $query = $query.filter(audit::subject.eq(subject));
+        }
+        if let Some(actor) = &$filter.actor {
+            $query = $query.filter(audit::actor.eq(actor));
+        }
+        if let Some(action) = &$filter.action {
+            $query = $query.filter(audit::action.eq(action));
+        }
+        if let Some(outcome) = &$filter.outcome {
+            $query = $query.filter(audit::outcome.eq(outcome));
+        }
+        if let Some(rule) = &$filter.rule {
+            $query = $query.filter(audit::rule.eq(rule));
+        }
+        if let Some(from) = $filter.from {
+            $query = $query.filter(audit::at.ge(from.micros()));
+        }
+        if let Some(to) = $filter.to {
+            $query = $query.filter(audit::at.lt(to.micros()));
+        }
+    };
+}
+
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = audit)]
 struct Row {
@@ -65,30 +92,32 @@ impl Reader {
                     .limit(page.fetch())
                     .select(Row::as_select())
                     .into_boxed::<Db>();
-                if let Some(subject) = &filter.subject {
-                    query = query.filter(audit::subject.eq(subject));
-                }
-                if let Some(actor) = &filter.actor {
-                    query = query.filter(audit::actor.eq(actor));
-                }
-                if let Some(action) = &filter.action {
-                    query = query.filter(audit::action.eq(action));
-                }
-                if let Some(outcome) = &filter.outcome {
-                    query = query.filter(audit::outcome.eq(outcome));
-                }
-                if let Some(rule) = &filter.rule {
-                    query = query.filter(audit::rule.eq(rule));
-                }
-                if let Some(from) = filter.from {
-                    query = query.filter(audit::at.ge(from.micros()));
-                }
-                if let Some(to) = filter.to {
-                    query = query.filter(audit::at.lt(to.micros()));
-                }
+                narrowed!(query, filter);
                 query.load(c)?
             });
             page.list(rows, |row| row.sequence, to_audit)
+        })
+    }
+
+    /// Lists entries after a sequence, oldest first: a part of an export.
+    pub fn audit_export(
+        &mut self,
+        filter: &AuditFilter,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        self.ask(|connection| {
+            let rows: Vec<Row> = on!(connection, c => {
+                let mut query = audit::table
+                    .filter(audit::sequence.gt(after))
+                    .order(audit::sequence)
+                    .limit(limit)
+                    .select(Row::as_select())
+                    .into_boxed::<Db>();
+                narrowed!(query, filter);
+                query.load(c)?
+            });
+            rows.into_iter().map(to_audit).collect()
         })
     }
 

@@ -10,6 +10,7 @@ const EVENT: &str = r#"{"specversion":"1.0","id":"e-1","source":"/chat","type":"
 const ASKING: &[&str] = &[
     "actions list",
     "actions show refund",
+    "audit export",
     "audit search",
     "audit show 1",
     "audit verify",

@@ -13,8 +13,8 @@ use super::{
 use crate::{
     domain::access::Verb,
     http::{
-        actions, asyncapi, audit, conversations, escalations, events, intake, openapi, parked,
-        policy, results, status, tickets,
+        actions, asyncapi, audit, conversations, escalations, events, export, intake, openapi,
+        parked, policy, results, status, tickets,
     },
 };
 
@@ -201,8 +201,19 @@ pub const ROUTES: &[Route] = &[
         ])
         .answers(200, LISTING)
         .by(|| routing::get(audit::search)),
-    Route::new(Get, "/v1/audit/export", EXPORT, "The audit log as a file.")
-        .query(&[p("format", r#""csv"|"jsonl""#, "The form.")]),
+    Route::new(Get, "/v1/audit/export", EXPORT, "The audit log as a file, the oldest entry first; the export itself is its last entry.")
+        .query(&[
+            p("format", r#""csv"|"jsonl""#, "The form; jsonl when absent, and only that can be verified."),
+            p("conversation", "text", "Only entries on this conversation."),
+            p("actor", "text", "Only what this actor asked."),
+            p("action", "text", "Only this type."),
+            p("outcome", r#""done"|"denied"|"failed""#, "Only those that ended so."),
+            p("rule", "text", "Only those where this rule fired first."),
+            p("from", "time", "Not before this time."),
+            p("to", "time", "Before this time."),
+        ])
+        .answers(200, "text")
+        .by(|| routing::get(export::export)),
     Route::new(Get, "/v1/audit/verify", VIEW, "Walks the whole chain and names the first bad entry.")
         .answers(200, "{valid: boolean, entries: integer, first?: integer, last?: integer, fault?: text}")
         .by(|| routing::get(audit::verify)),
