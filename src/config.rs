@@ -18,6 +18,7 @@ mod fault;
 mod http;
 mod intake;
 mod integrations;
+mod json;
 mod later;
 mod limits;
 mod policy;

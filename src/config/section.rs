@@ -12,8 +12,8 @@ use toml::de::{DeFloat, DeInteger, DeTable, DeValue};
 use super::{
     document::{Document, Stranger},
     fault::{self, Place, did_you_mean, nearest},
+    json::to_json,
     secret,
-    values::to_json,
 };
 use crate::domain::time::Span;
 

@@ -10,7 +10,6 @@ use serde_json::{Map, Value, json};
 use super::{Input, Settings};
 use crate::{
     domain::{
-        access::Roles,
         actor::Actor,
         audit::{AuditCheck, AuditOutcome},
         conversation::{Conversation, ConversationStatus},
@@ -140,7 +139,7 @@ impl<'a> Case<'a> {
     pub(super) fn roles(&self) -> Vec<String> {
         let entry = &self.input.entry;
         if entry.is_trusted {
-            Roles::of_actor(&self.actor(), &self.settings.directory)
+            self.settings.directory.roles_of(&self.actor())
         } else {
             entry.actor.roles.clone()
         }

@@ -10,11 +10,6 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    actor::{Actor, ActorKind},
-    directory::Directory,
-};
-
 /// The roles that stand for every other one.
 const ABOVE_ALL: [&str; 2] = ["admin", "owner"];
 
@@ -319,21 +314,6 @@ impl Roles {
         held.iter()
             .any(|name| name == role || ABOVE_ALL.contains(&name.as_str()))
     }
-
-    /// Gives the roles with which an actor acts that somebody names who may: those stated for it, else those of the person
-    /// of that name, else what its kind is called.
-    pub fn of_actor(actor: &Actor, directory: &Directory) -> Vec<String> {
-        if !actor.roles.is_empty() {
-            return actor.roles.clone();
-        }
-        match (actor.kind, directory.people.get(&actor.id)) {
-            (ActorKind::Agent, Some(person)) if !person.roles.is_empty() => person.roles.clone(),
-            (ActorKind::Agent, _) => vec!["agent".to_owned()],
-            (ActorKind::Ai, _) => vec!["ai".to_owned()],
-            (ActorKind::Customer, _) => vec!["customer".to_owned()],
-            (ActorKind::System, _) => vec!["system".to_owned()],
-        }
-    }
 }
 
 #[cfg(test)]
@@ -457,32 +437,5 @@ mod tests {
         let denial = Grant::of(&[Verb::Request]);
         assert!(!somewhere(&roles(narrow, Some(denial))));
         assert!(!somewhere(&roles(Grant::of(&[Verb::View]), None)));
-    }
-
-    #[test]
-    fn an_actor_acts_with_what_is_stated_then_configured_then_its_kind() {
-        let directory = Directory::default();
-        let actor = |kind, id: &str, roles: &[&str]| Actor {
-            kind,
-            id: id.to_owned(),
-            roles: held(roles),
-        };
-        for (actor, expected) in [
-            (
-                actor(ActorKind::Agent, "owner", &["viewer"]),
-                &["viewer"][..],
-            ),
-            (actor(ActorKind::Agent, "owner", &[]), &["owner"]),
-            (actor(ActorKind::Ai, "owner", &[]), &["ai"]),
-            (actor(ActorKind::Agent, "lee", &[]), &["agent"]),
-            (actor(ActorKind::Customer, "ada", &[]), &["customer"]),
-            (actor(ActorKind::System, "crm", &[]), &["system"]),
-        ] {
-            assert_eq!(
-                Roles::of_actor(&actor, &directory),
-                held(expected),
-                "{actor:?}"
-            );
-        }
     }
 }

@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::access::Roles;
+use super::{
+    access::Roles,
+    actor::{Actor, ActorKind},
+};
 
 /// A teammate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +73,21 @@ impl Default for Directory {
 }
 
 impl Directory {
+    /// Gives the roles with which an actor acts that somebody names who may: those stated for it, else
+    /// those of the person of that name, else what its kind is called.
+    pub fn roles_of(&self, actor: &Actor) -> Vec<String> {
+        if !actor.roles.is_empty() {
+            return actor.roles.clone();
+        }
+        match (actor.kind, self.people.get(&actor.id)) {
+            (ActorKind::Agent, Some(person)) if !person.roles.is_empty() => person.roles.clone(),
+            (ActorKind::Agent, _) => vec!["agent".to_owned()],
+            (ActorKind::Ai, _) => vec!["ai".to_owned()],
+            (ActorKind::Customer, _) => vec!["customer".to_owned()],
+            (ActorKind::System, _) => vec!["system".to_owned()],
+        }
+    }
+
     /// Tells whether `recipient` (`#channel`, `@person`, `@team`) exists.
     pub fn knows(&self, recipient: &str) -> bool {
         match recipient.split_at_checked(1) {
@@ -87,6 +105,33 @@ impl Directory {
                 None => vec![name.to_owned()],
             },
             None => vec![recipient.to_owned()],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_actor_acts_with_what_is_stated_then_configured_then_its_kind() {
+        let held =
+            |roles: &[&str]| -> Vec<String> { roles.iter().map(|&role| role.to_owned()).collect() };
+        let actor = |kind, id: &str, roles: &[&str]| Actor {
+            kind,
+            id: id.to_owned(),
+            roles: held(roles),
+        };
+        let directory = Directory::default();
+        for (actor, expected) in [
+            (actor(ActorKind::Agent, "owner", &["viewer"]), "viewer"),
+            (actor(ActorKind::Agent, "owner", &[]), "owner"),
+            (actor(ActorKind::Ai, "owner", &[]), "ai"),
+            (actor(ActorKind::Agent, "lee", &[]), "agent"),
+            (actor(ActorKind::Customer, "ada", &[]), "customer"),
+            (actor(ActorKind::System, "crm", &[]), "system"),
+        ] {
+            assert_eq!(directory.roles_of(&actor), held(&[expected]), "{actor:?}");
         }
     }
 }
