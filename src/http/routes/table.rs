@@ -27,6 +27,8 @@ const fn p(name: &'static str, shape: &'static str, summary: &'static str) -> Pa
 }
 
 const APPROVE: Access = Access::Verbs(&[Verb::Approve]);
+/// Whoever takes events in hands what may be asked for to its AI.
+const CATALOGUE: Access = Access::Verbs(&[Verb::Ingest, Verb::Request, Verb::View]);
 const DELEGATE: Access = Access::Verbs(&[Verb::Delegate]);
 const EDIT: Access = Access::Verbs(&[Verb::Edit]);
 const ERASE: Access = Access::Verbs(&[Verb::Erase]);
@@ -38,6 +40,8 @@ const OPERATE: Access = Access::Verbs(&[Verb::Operate]);
 const PUBLISH: Access = Access::Verbs(&[Verb::Publish]);
 const REQUEST: Access = Access::Verbs(&[Verb::Request]);
 const RESOLVE: Access = Access::Verbs(&[Verb::Resolve]);
+/// Whoever takes events in is told what follows.
+const RESULTS: Access = Access::Verbs(&[Verb::Ingest, Verb::View]);
 const REVERSE: Access = Access::Verbs(&[Verb::Reverse]);
 const SIMULATE: Access = Access::Verbs(&[Verb::Simulate]);
 const VIEW: Access = Access::Verbs(&[Verb::View]);
@@ -64,7 +68,7 @@ pub const ROUTES: &[Route] = &[
         .takes("any")
         .answers(202, TAKEN)
         .by(|| routing::post(intake::take_in)),
-    Route::new(Get, "/v1/results", VIEW, "What was published, in order; with `Accept: text/event-stream` as a stream.")
+    Route::new(Get, "/v1/results", RESULTS, "What was published, in order; with `Accept: text/event-stream` as a stream.")
         .query(&[
             LIMIT,
             p("after", "text", "A result's `sequence`, or `latest`; results after it. From the beginning when absent."),
@@ -141,7 +145,7 @@ pub const ROUTES: &[Route] = &[
         .answers(200, "escalation")
         .by(|| routing::post(escalations::settle)),
     Route::new(Get, "/v1/leads", VIEW, "Leads.").query(PAGE).answers(200, LISTING),
-    Route::new(Get, "/v1/actions", LOOK_OR_ASK, "The catalogue of actions, by name: what may be asked for, when, and with which parameters.")
+    Route::new(Get, "/v1/actions", CATALOGUE, "The catalogue of actions, by name: what may be asked for, when, and with which parameters.")
         .query(&[
             LIMIT,
             AFTER,
@@ -149,7 +153,7 @@ pub const ROUTES: &[Route] = &[
         ])
         .answers(200, "{items: [action], next?: text}")
         .by(|| routing::get(actions::list)),
-    Route::new(Get, "/v1/actions/{name}", LOOK_OR_ASK, "An action of the catalogue.")
+    Route::new(Get, "/v1/actions/{name}", CATALOGUE, "An action of the catalogue.")
         .answers(200, "action")
         .by(|| routing::get(actions::show)),
     Route::new(Post, "/v1/actions/{name}/requests", REQUEST, "Requests an action.")
@@ -171,7 +175,7 @@ pub const ROUTES: &[Route] = &[
     Route::new(Post, "/v1/delegations", DELEGATE, "Delegates.").takes("object"),
     Route::new(Get, "/v1/procedures", VIEW, "Procedures.").query(PAGE).answers(200, LISTING),
     Route::new(Post, "/v1/procedures", EDIT, "Makes a procedure, as a draft.").takes("object"),
-    Route::new(Get, "/v1/procedures/catalogue", LOOK_OR_ASK, "What can be started: active slugs with their triggers.")
+    Route::new(Get, "/v1/procedures/catalogue", CATALOGUE, "What can be started: active slugs with their triggers.")
         .answers(200, LISTING),
     Route::new(Get, "/v1/procedures/{slug}", VIEW, "A procedure."),
     Route::new(Get, "/v1/procedures/{slug}/versions/{n}", VIEW, "A version of a procedure."),

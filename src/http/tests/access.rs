@@ -20,7 +20,7 @@ use crate::{
 const CASES: &str = "
     POST /v1/events: platform
     POST /v1/intake/{mapping}: platform
-    GET /v1/results: agent manager viewer
+    GET /v1/results: agent manager platform viewer
     GET /v1/conversations: agent manager viewer
     GET /v1/conversations/{id}: agent manager viewer
     GET /v1/tickets: agent manager viewer
@@ -34,8 +34,8 @@ const CASES: &str = "
     POST /v1/escalations/{id}/ack: agent manager rule system
     POST /v1/escalations/{id}/settle: agent manager rule system
     GET /v1/leads: agent manager viewer
-    GET /v1/actions: agent ai manager rule viewer
-    GET /v1/actions/{name}: agent ai manager rule viewer
+    GET /v1/actions: agent ai manager platform rule viewer
+    GET /v1/actions/{name}: agent ai manager platform rule viewer
     POST /v1/actions/{name}/requests: agent ai manager rule
     GET /v1/requests: agent ai manager rule viewer
     GET /v1/requests/{id}: agent ai manager rule viewer
@@ -48,7 +48,7 @@ const CASES: &str = "
     POST /v1/delegations:
     GET /v1/procedures: agent manager viewer
     POST /v1/procedures:
-    GET /v1/procedures/catalogue: agent ai manager rule viewer
+    GET /v1/procedures/catalogue: agent ai manager platform rule viewer
     GET /v1/procedures/{slug}: agent manager viewer
     GET /v1/procedures/{slug}/versions/{n}: agent manager viewer
     PUT /v1/procedures/{slug}:
