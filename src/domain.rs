@@ -3,6 +3,7 @@
 pub mod access;
 pub mod action;
 pub mod actor;
+pub mod anomaly;
 pub mod approval;
 pub mod audit;
 pub mod bounds;
