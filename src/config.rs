@@ -27,6 +27,7 @@ mod roles;
 mod root;
 mod secret;
 mod section;
+mod texts;
 mod values;
 
 use std::{
@@ -52,6 +53,7 @@ pub use self::{
     limits::Limits,
     policy::PolicySection,
     retention::Retention,
+    texts::read_texts,
 };
 use self::{document::Document, fault::Place};
 use crate::domain::{

@@ -7,7 +7,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, io,
+    io,
     path::Path,
     sync::Arc,
 };
@@ -22,6 +22,7 @@ use super::{
     fault::{self, Place, did_you_mean},
     integrations,
     section::Section,
+    texts::read_texts,
 };
 use crate::domain::{
     access::Roles,
@@ -54,8 +55,8 @@ impl CatalogueSources {
     /// *Errors*: when a folder or file is there and cannot be read.
     pub fn read(config: &Path) -> io::Result<Self> {
         Ok(Self {
-            actions: read_folder(&config.join("actions"))?,
-            integrations: read_folder(&config.join("integrations"))?,
+            actions: read_texts(&config.join("actions"), "toml")?,
+            integrations: read_texts(&config.join("integrations"), "toml")?,
         })
     }
 
@@ -124,23 +125,6 @@ pub fn read_catalogue_over(
             sources.fall_back(&file, last);
         }
     }
-}
-
-fn read_folder(dir: &Path) -> io::Result<BTreeMap<String, String>> {
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(error) => return Err(error),
-    };
-    let mut sources = BTreeMap::new();
-    for entry in entries {
-        let path = entry?.path();
-        let name = path.file_stem().and_then(|stem| stem.to_str());
-        if let (Some(name), Some("toml")) = (name, path.extension().and_then(|it| it.to_str())) {
-            sources.insert(name.to_owned(), fs::read_to_string(&path)?);
-        }
-    }
-    Ok(sources)
 }
 
 /// What was read of the catalogue.

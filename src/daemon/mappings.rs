@@ -1,8 +1,9 @@
 //! The inbound mappings in force: the built-in ones and those of `config/mappings/`.
 
-use std::{collections::BTreeMap, fs, io, path::Path};
+use std::{collections::BTreeMap, io, path::Path};
 
 use crate::{
+    config::read_texts,
     domain::{
         event::{Event, Reason, Rejection},
         time::Timestamp,
@@ -25,23 +26,7 @@ impl Mappings {
             .iter()
             .map(|(name, source)| ((*name).to_owned(), (*source).to_owned()))
             .collect();
-        let entries = match fs::read_dir(dir) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(sources),
-            Err(error) => return Err(error),
-        };
-        for entry in entries {
-            let path = entry?.path();
-            let name = path
-                .file_stem()
-                .and_then(|stem| stem.to_str())
-                .map(str::to_owned);
-            if let (Some(name), Some("rhai")) =
-                (name, path.extension().and_then(|ending| ending.to_str()))
-            {
-                sources.insert(name, fs::read_to_string(&path)?);
-            }
-        }
+        sources.extend(read_texts(dir, "rhai")?);
         Ok(sources)
     }
 

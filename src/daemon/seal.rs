@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::round::Finished;
 use crate::domain::{
-    audit::{AuditBody, AuditEntry, AuditOutcome, leaf, link},
+    audit::{AuditBody, AuditEntry, leaf, link},
     event::Event,
     ids::EventKey,
     outcome::{Change, ResultEvent},
@@ -266,21 +266,13 @@ fn audit_row(one: &Finished, stamp: &Stamp<'_>) -> Option<AuditRow> {
         effects: draft.effects.clone(),
         policy: stamp.policy.to_string(),
     };
-    let kind = serde_json::to_value(draft.actor.kind).unwrap_or_default();
-    Some(AuditRow {
-        entry: AuditEntry {
-            sequence: 0,
-            position: 0,
-            body: serde_json::to_string(&body).expect("an audit body is plain JSON"),
-            hash: [0; 32],
-        },
-        at: one.now,
-        subject: event.subject.clone(),
-        actor: format!("{}:{}", kind.as_str().unwrap_or_default(), draft.actor.id),
-        action: event.kind.clone(),
-        outcome: AuditOutcome::as_str(draft.outcome),
-        rule: draft.rules.first().cloned().unwrap_or_default(),
-    })
+    let entry = AuditEntry {
+        sequence: 0,
+        position: 0,
+        body: serde_json::to_string(&body).expect("an audit body is plain JSON"),
+        hash: [0; 32],
+    };
+    Some(AuditRow::of(entry, body))
 }
 
 /// Gathers the newest state of all that the batch changed, each sorted by its key.

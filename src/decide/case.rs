@@ -153,16 +153,13 @@ impl<'a> Case<'a> {
         if needs.is_empty() {
             return Ok(());
         }
-        let (held, known) = (self.roles(), &self.settings.directory.roles);
-        let mut verbs = needs.iter();
-        if verbs.any(|&verb| known.permit_somewhere(&held, verb)) {
+        let known = &self.settings.directory.roles;
+        let Some(needed) = known.lacking(&self.roles(), needs) else {
             return Ok(());
-        }
-        let verbs: Vec<&str> = needs.iter().map(|verb| verb.as_str()).collect();
+        };
         let detail = format!(
-            "`{}` needs the verb `{}`, which no role of `{}` gives",
+            "`{}` needs the verb {needed}, which no role of `{}` gives",
             self.input.event.kind,
-            verbs.join("` or `"),
             self.actor().id
         );
         Err(Rejection::new(Reason::Forbidden, "data.actor", detail))

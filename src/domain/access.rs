@@ -104,6 +104,12 @@ impl Verb {
     }
 }
 
+/// Names verbs of which one is enough. *Example*: `` `request` or `work` ``.
+pub fn any_of(verbs: &[Verb]) -> String {
+    let names: Vec<&str> = verbs.iter().map(|verb| verb.as_str()).collect();
+    format!("`{}`", names.join("` or `"))
+}
+
 /// How much an action is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Amount {
@@ -307,6 +313,13 @@ impl Roles {
             denials.any(|denial| has(denial) && is_everywhere(denial))
         };
         !roles.iter().any(is_denied) && roles.iter().any(|role| role.grants.iter().any(has))
+    }
+
+    /// Gives what it would take where none of these verbs is permitted anywhere; `None`: one of them is.
+    pub fn lacking(&self, held: &[String], verbs: &[Verb]) -> Option<String> {
+        let mut asked = verbs.iter();
+        let is_permitted = asked.any(|&verb| self.permit_somewhere(held, verb));
+        (!is_permitted).then(|| any_of(verbs))
     }
 
     /// Tells whether somebody who holds these roles counts as one of `role`.

@@ -28,7 +28,24 @@ pub struct Actor {
     pub roles: Vec<String>,
 }
 
+impl ActorKind {
+    /// Gives the wire name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Ai => "ai",
+            Self::Agent => "agent",
+            Self::System => "system",
+        }
+    }
+}
+
 impl Actor {
+    /// Gives `kind:id`, by which it is found in the audit log.
+    pub fn label(&self) -> String {
+        format!("{}:{}", self.kind.as_str(), self.id)
+    }
+
     /// Gives the actor as which the rule `name` acts.
     pub fn rule(name: &str) -> Self {
         Self {

@@ -4,7 +4,11 @@
 //! [`EventKey`] is the deduplication key of an input; [`EventKey::derive`] names
 //! what that input caused. Readable prefixes: `evt_`, `esc_`, `tkt_`, `ntc_`.
 
-use std::{borrow::Borrow, fmt, sync::Arc};
+use std::{
+    borrow::Borrow,
+    fmt::{self, Write},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -62,6 +66,15 @@ pub fn leading_16(hash: Sha256) -> [u8; 16] {
     let mut short = [0; 16];
     short.copy_from_slice(&full[..16]);
     short
+}
+
+/// Writes bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// What an input is about and is serialised by: a conversation's id, or the id of the thing itself.

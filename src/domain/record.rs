@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{
-    audit::AuditEntry,
+    audit::{AuditBody, AuditEntry},
     escalation::Escalation,
     ids::{EventKey, SubjectId},
     outcome::Parked,
@@ -67,6 +67,21 @@ pub struct AuditRow {
     pub outcome: &'static str,
     /// The first rule that fired; empty when none.
     pub rule: String,
+}
+
+impl AuditRow {
+    /// Makes the row of an entry: its columns are what its body says.
+    pub fn of(entry: AuditEntry, body: AuditBody) -> Self {
+        Self {
+            entry,
+            at: body.at,
+            actor: body.actor.label(),
+            outcome: body.outcome.as_str(),
+            subject: SubjectId::from(body.subject),
+            action: body.action,
+            rule: body.rules.into_iter().next().unwrap_or_default(),
+        }
+    }
 }
 
 /// The end of the one history; read under its lock, moved by the same transaction.

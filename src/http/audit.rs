@@ -5,7 +5,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    export_file::hex,
     extract::{Asked, Named},
     page::{self, shown},
     problem::{Kind, Problem},
@@ -13,7 +12,7 @@ use super::{
     verification::{SLICE, Verification},
 };
 use crate::{
-    domain::{record::AuditRow, time::Timestamp},
+    domain::{ids::hex, record::AuditRow, time::Timestamp},
     store::{AuditFilter, Reader},
 };
 

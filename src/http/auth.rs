@@ -133,19 +133,18 @@ pub(super) async fn require(
 pub(super) fn check(api: &Api, owner: &Owner, verbs: &[Verb]) -> Result<(), Problem> {
     let ruling = api.app.in_force.ruling();
     let (known, held) = (&ruling.settings.directory.roles, &owner.actor.roles);
-    if verbs.iter().any(|&verb| known.permit_somewhere(held, verb)) {
+    let Some(needed) = known.lacking(held, verbs) else {
         return Ok(());
-    }
-    let names: Vec<&str> = verbs.iter().map(|verb| verb.as_str()).collect();
+    };
     let has = match held.as_slice() {
         [] => "it has no role".to_owned(),
         roles => format!("its roles are `{}`", roles.join("`, `")),
     };
-    let needed = names.join("` or `");
     let detail = format!(
-        "the token of `{}` needs the verb `{needed}`; {has}",
+        "the token of `{}` needs the verb {needed}; {has}",
         owner.name
     );
+    let names: Vec<&str> = verbs.iter().map(|verb| verb.as_str()).collect();
     Err(Problem::new(Kind::Forbidden, detail).with("needs", names))
 }
 

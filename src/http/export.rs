@@ -143,7 +143,7 @@ impl Exporting {
             .read(move |reader| reader.audit_export(&filter, after, SLICE))
             .await?;
         rows.retain(|row| row.entry.sequence <= self.tail.audit_sequence);
-        let is_first = self.entries == 0 && self.after == 0;
+        let is_first = self.after == 0;
         self.entries += i64::try_from(rows.len()).unwrap_or(0);
         let Some(last) = rows.last() else {
             self.is_over = true;

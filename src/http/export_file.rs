@@ -4,15 +4,13 @@
 //! the end of the chain, so that a file that was cut off is noticed; an export that was
 //! narrowed says so and has no chain.
 
-use std::fmt::Write;
-
 use csv::Writer;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::domain::{
-    audit::{AuditBody, AuditEntry, AuditOutcome},
-    ids::SubjectId,
+    audit::{AuditBody, AuditEntry},
+    ids::hex,
     record::{AuditRow, Tail},
 };
 
@@ -123,21 +121,13 @@ pub fn from_line(line: &str) -> Result<AuditRow, String> {
     let read: Line<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let body: AuditBody =
         serde_json::from_str(read.body.get()).map_err(|error| format!("its body: {error}"))?;
-    let kind = serde_json::to_value(body.actor.kind).unwrap_or_default();
-    Ok(AuditRow {
-        entry: AuditEntry {
-            sequence: read.sequence,
-            position: read.position,
-            body: read.body.get().to_owned(),
-            hash: unhex(&read.hash).ok_or("its hash is none")?,
-        },
-        at: body.at,
-        actor: format!("{}:{}", kind.as_str().unwrap_or_default(), body.actor.id),
-        action: body.action.clone(),
-        outcome: AuditOutcome::as_str(body.outcome),
-        rule: body.rules.first().cloned().unwrap_or_default(),
-        subject: SubjectId::from(body.subject),
-    })
+    let entry = AuditEntry {
+        sequence: read.sequence,
+        position: read.position,
+        body: read.body.get().to_owned(),
+        hash: unhex(&read.hash).ok_or("its hash is none")?,
+    };
+    Ok(AuditRow::of(entry, body))
 }
 
 /// Writes entries as CSV, with the head before the first.
@@ -181,15 +171,6 @@ fn inert(text: &str) -> String {
     }
 }
 
-/// Writes bytes in hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 fn unhex(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     if text.len() != 64 || !text.is_ascii() {
@@ -206,7 +187,8 @@ mod tests {
     use super::*;
     use crate::domain::{
         actor::Actor,
-        audit::{GENESIS, leaf, link},
+        audit::{AuditOutcome, GENESIS, leaf, link},
+        ids::SubjectId,
         time::Timestamp,
     };
 

@@ -10,6 +10,7 @@ use super::{
     routes::{Access, Method, ROUTES, Route},
     shape,
 };
+use crate::domain::access::any_of;
 
 /// Serves the document.
 pub(super) async fn serve() -> Json<Value> {
@@ -70,9 +71,8 @@ fn operation(route: &Route) -> Value {
         operation["requestBody"] = json!({ "required": true, "content": content(route, shape) });
     }
     if let Access::Verbs(verbs) = route.access {
-        let names: Vec<&str> = verbs.iter().map(|verb| verb.as_str()).collect();
-        let any = names.join("` or `");
-        operation["description"] = format!("The token needs the verb `{any}`.").into();
+        let needed = any_of(verbs);
+        operation["description"] = format!("The token needs the verb {needed}.").into();
     }
     if route.is_planned() {
         operation["x-planned"] = true.into();

@@ -124,12 +124,10 @@ fn differing(row: &AuditRow) -> Option<&'static str> {
     let Ok(body) = serde_json::from_str::<AuditBody>(&row.entry.body) else {
         return Some("body");
     };
-    let kind = serde_json::to_value(body.actor.kind).unwrap_or_default();
-    let actor = format!("{}:{}", kind.as_str().unwrap_or_default(), body.actor.id);
     [
         ("at", body.at == row.at),
         ("subject", body.subject == row.subject.as_str()),
-        ("actor", actor == row.actor),
+        ("actor", body.actor.label() == row.actor),
         ("action", body.action == row.action),
         ("outcome", body.outcome.as_str() == row.outcome),
         (

@@ -4,7 +4,7 @@
 //! object is not copied: [`Free`] points into the event or the state and answers
 //! `()` for a key that is absent. Used by the facts and by inbound mappings.
 
-use std::{fmt::Write, sync::Arc};
+use std::sync::Arc;
 
 use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, Position};
 use rust_decimal::Decimal;
@@ -252,15 +252,6 @@ fn size_of_value(value: &Value) -> usize {
         Value::Array(items) => items.iter().map(size_of_value).sum(),
         Value::Object(members) => size(members),
     }
-}
-
-/// Writes bytes as hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Writes a decimal as a JSON number, digit by digit.

@@ -4,10 +4,13 @@ use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 use sha2::{Digest, Sha256};
 
 use super::{HostFunction, HostGroup, function};
-use crate::policy::{
-    sandbox::{MAX_STRING_BYTES, charge},
-    value::{MAX_JSON_BYTES, Raised, hex, raise, to_json},
-    words::{has_word, normalise},
+use crate::{
+    domain::ids::hex,
+    policy::{
+        sandbox::{MAX_STRING_BYTES, charge},
+        value::{MAX_JSON_BYTES, Raised, raise, to_json},
+        words::{has_word, normalise},
+    },
 };
 
 const FUNCTIONS: &[HostFunction] = &[
