@@ -21,6 +21,7 @@ use lapin::Event;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -39,8 +40,10 @@ use super::{
 
 /// After this long a session counts as one that worked, and the back-off starts over.
 const LASTING: Duration = Duration::from_secs(10);
-/// How often what is missing is looked for again.
-const LOOK_AGAIN: Duration = Duration::from_secs(15);
+/// How soon what is missing is looked for again at first; each time without success doubles it.
+const LOOK_AGAIN_FIRST: Duration = Duration::from_secs(1);
+/// How long looking again waits at most.
+const LOOK_AGAIN_LONGEST: Duration = Duration::from_secs(16);
 /// How long to wait for the reason, when something only says that it ended.
 const REASON: Duration = Duration::from_millis(300);
 /// How long the last acknowledgements may take.
@@ -217,8 +220,8 @@ impl<'a> Session<'a> {
         let mut inbound = pin!(self.inbound.connection.events_listener().fuse());
         let mut outbound = pin!(self.outbound.connection.events_listener().fuse());
         let mut lasting = pin!(tokio::time::sleep(LASTING));
-        let mut look_again = tokio::time::interval(LOOK_AGAIN);
-        look_again.tick().await;
+        let mut pause = LOOK_AGAIN_FIRST;
+        let mut look_again = pin!(tokio::time::sleep(pause));
         loop {
             tokio::select! {
                 biased;
@@ -231,8 +234,16 @@ impl<'a> Session<'a> {
                 Some(event) = inbound.next() => if let Some(fault) = fatal(&event) { return Some(fault) },
                 Some(fault) = self.troubles.recv() => return Some(fault),
                 () = &mut lasting, if !*has_lasted => *has_lasted = true,
-                _ = look_again.tick(), if self.misses_something() => if let Err(fault) = self.look_again().await {
-                    return Some(fault);
+                () = &mut look_again, if self.misses_something() => {
+                    if let Err(fault) = self.look_again().await {
+                        return Some(fault);
+                    }
+                    pause = if self.misses_something() {
+                        (pause * 2).min(LOOK_AGAIN_LONGEST)
+                    } else {
+                        LOOK_AGAIN_FIRST
+                    };
+                    look_again.as_mut().reset(Instant::now() + pause);
                 },
             }
         }

@@ -236,12 +236,13 @@ impl Drop for Vhost {
                 .enable_all()
                 .build();
             if let Ok(runtime) = runtime {
-                let _ = runtime.block_on(
+                let _ = runtime.block_on(async {
                     client()
                         .delete(format!("{api}/api/vhosts/{name}"))
                         .basic_auth("guest", Some("guest"))
-                        .send(),
-                );
+                        .send()
+                        .await
+                });
             }
         });
         let _ = removal.join();
