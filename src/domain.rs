@@ -15,6 +15,7 @@ pub mod effect;
 pub mod escalation;
 pub mod event;
 pub mod facts;
+pub mod gate;
 pub mod ids;
 pub mod integration;
 pub mod network;

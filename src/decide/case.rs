@@ -295,6 +295,7 @@ impl<'a> Case<'a> {
             conversation: self.conversation.clone(),
             ticket,
             draft: None,
+            request: None,
         };
         self.outcome.facts = Some(state.clone());
         Facts {

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{Case, Stop};
 use crate::domain::{
@@ -38,21 +38,39 @@ impl Case<'_> {
         Ok(())
     }
 
+    /// Reports an effect that can have none here.
+    fn report_vain(&mut self, rule: &Arc<str>, effect: &Effect, why: &str) {
+        let failure = RuleFailure {
+            rule: Arc::clone(rule),
+            file: Arc::from(""),
+            line: 0,
+            column: 0,
+            error: format!("{}: {why}", effect.name()),
+        };
+        self.report_failures(&[failure]);
+    }
+
+    /// Asks the house for an action, as a rule.
+    fn ask_for_action(&mut self, rule: &str, name: &str, params: Map<String, Value>) {
+        let request_id = self.make_id("req");
+        let data = json!({
+            "request_id": request_id, "action": name, "params": params, "actor": Actor::rule(rule),
+        });
+        if let Value::Object(data) = data {
+            self.ask_house("action.requested", data);
+        }
+        self.record(
+            json!({"effect": "run_action", "rule": rule, "action": name, "request_id": request_id}),
+        );
+    }
+
     fn carry_out_one(&mut self, rule: &Arc<str>, effect: Effect) -> Result<(), Stop> {
         let wants_conversation = matches!(
             effect,
             Effect::Escalate(_) | Effect::SendMessage { .. } | Effect::Tag { .. } | Effect::Resolve
         );
         if wants_conversation && self.conversation().is_none() {
-            let error = format!("{}: there is no conversation here", effect.name());
-            let failure = RuleFailure {
-                rule: Arc::clone(rule),
-                file: Arc::from(""),
-                line: 0,
-                column: 0,
-                error,
-            };
-            self.report_failures(&[failure]);
+            self.report_vain(rule, &effect, "there is no conversation here");
             return Ok(());
         }
         match effect {
@@ -70,6 +88,12 @@ impl Case<'_> {
                     json!({"conversation_id": self.input.event.subject}),
                 );
                 self.record(json!({"effect": "resolve"}));
+            }
+            Effect::RunAction { name, params } => self.ask_for_action(rule, &name, params),
+            Effect::Deny { .. }
+            | Effect::RequireApproval { .. }
+            | Effect::RequireConfirmation { .. } => {
+                self.report_vain(rule, &effect, "no request is judged here");
             }
         }
         Ok(())

@@ -6,6 +6,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::ticket::{Priority, TicketStatus};
 
@@ -38,6 +39,30 @@ pub enum Effect {
     },
     /// Ask the platform to resolve the conversation.
     Resolve,
+    /// Asks for an action, as the rule, along the same path as everybody.
+    RunAction {
+        /// The action's name.
+        name: String,
+        /// Its parameters.
+        params: Map<String, Value>,
+    },
+    /// Says no to the request that is judged.
+    Deny {
+        /// Why.
+        reason: String,
+    },
+    /// Has people decide on the request that is judged.
+    RequireApproval {
+        /// The roles of which they must have one.
+        approvers: Vec<String>,
+        /// How many distinct people.
+        required: u32,
+    },
+    /// Has the customer asked before the request that is judged goes on.
+    RequireConfirmation {
+        /// What the customer is asked.
+        prompt: String,
+    },
 }
 
 impl Effect {
@@ -51,6 +76,10 @@ impl Effect {
             Self::SendMessage { .. } => "send_message",
             Self::Tag { .. } => "tag",
             Self::Resolve => "resolve",
+            Self::RunAction { .. } => "run_action",
+            Self::Deny { .. } => "deny",
+            Self::RequireApproval { .. } => "require_approval",
+            Self::RequireConfirmation { .. } => "require_confirmation",
         }
     }
 }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    conversation::Conversation, effect::TicketDraft, event::Event, ticket::Ticket, time::Timestamp,
+    conversation::Conversation, effect::TicketDraft, event::Event, request::Request,
+    ticket::Ticket, time::Timestamp,
 };
 
 /// What a rule can know about one event.
@@ -37,4 +38,7 @@ pub struct StateFacts {
     /// The ticket about to be opened, when `route` rules are asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draft: Option<Arc<TicketDraft>>,
+    /// The request that is judged, or that the event concerns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Arc<Request>>,
 }

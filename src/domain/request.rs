@@ -5,9 +5,108 @@
 
 use std::fmt;
 
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
+
+use super::{actor::Actor, time::Timestamp};
+
+/// A request for an action, from its asking to its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Names it, for good.
+    pub request_id: String,
+    /// The conversation, or the request's own id where there is none; what its inputs are about.
+    pub subject: String,
+    /// The action's name.
+    pub action: String,
+    /// The parameters, exactly as asked.
+    pub params: Map<String, Value>,
+    /// Who asks, with the roles that counted.
+    pub actor: Actor,
+    /// The customer's id; empty where none is known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub customer_id: String,
+    /// Where it stands.
+    pub state: RequestState,
+    /// When it was taken in.
+    pub requested_at: Timestamp,
+    /// When it last moved.
+    pub updated_at: Timestamp,
+    /// How much it is about, where the action says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Decimal>,
+    /// What was looked at, in order, when it was last validated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
+    /// What it holds of which limits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reserved: Vec<Reserved>,
+    /// The approval that it waits for or was let through by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_id: Option<String>,
+    /// Whether the customer said yes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_confirmed: bool,
+    /// How often it was tried.
+    #[serde(default)]
+    pub attempts: u32,
+    /// What it gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+    /// Why it ended as it did, as a code of the contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The same in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The request that this one undoes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverses: Option<String>,
+    /// The requests that undo this one, done or under way, each with how much.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reversals: Vec<Undoing>,
+}
+
+/// One check on a request's way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// What was looked at: `action`, `schema`, `role`, `rules`, `limits`, `confirmation`, `approval`.
+    pub check: String,
+    /// How it came out: `passed`, or what stands against it.
+    pub outcome: String,
+    /// The rule that said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// More, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// What a request holds of a limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reserved {
+    /// The limit's name.
+    pub limit: String,
+    /// Whose window.
+    pub key: String,
+    /// How much.
+    pub amount: Decimal,
+}
+
+/// A reversal of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undoing {
+    /// The request that undoes.
+    pub request_id: String,
+    /// How much of the amount it takes back; `None`: all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Decimal>,
+    /// Whether it was done; `None`: still under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_done: Option<bool>,
+}
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

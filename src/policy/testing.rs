@@ -94,6 +94,7 @@ pub(super) fn facts(kind: &str, data: Value) -> Facts {
             })),
             ticket: None,
             draft: None,
+            request: None,
         },
     }
 }

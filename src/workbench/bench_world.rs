@@ -129,6 +129,7 @@ impl<'a> BenchWorld<'a> {
             conversation: self.world.conversation(&event.subject).map(Arc::clone),
             ticket: None,
             draft: None,
+            request: None,
         };
         Facts {
             event: Arc::new(event.clone()),
