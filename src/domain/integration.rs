@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{network::Network, template::Template, time::Span};
@@ -50,7 +51,8 @@ pub enum Auth {
 }
 
 /// A method of HTTP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum HttpMethod {
     /// Takes away.
     Delete,
@@ -181,6 +183,17 @@ impl HttpMethod {
         ("POST", Self::Post),
         ("PUT", Self::Put),
     ];
+
+    /// Gives its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delete => "DELETE",
+            Self::Get => "GET",
+            Self::Patch => "PATCH",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+        }
+    }
 }
 
 impl Integration {
