@@ -1,58 +1,63 @@
-//! The way out over HTTP, behind the address guard.
+//! The one way out: HTTP APIs, mail servers and foreign databases, behind the address guard.
 //!
-//! Every address is looked at as it is connected to – names by the resolver, which gives
-//! only addresses that may be reached, literals before anything is sent – so a name that
-//! answers otherwise a moment later gains nothing. Redirects are not followed, proxies of
-//! the environment not used, answers capped in size and time, and no error names a URL,
-//! whose query may hold what nobody should read in a log.
+//! Every address is looked at as it is connected to – names by the guard, which gives only
+//! addresses that may be reached, literals before anything is sent. Credentials are added
+//! here and nowhere else; no error, no log and no `Debug` shows one. Each call is made once:
+//! whether it is made again is decided by who asked, from what is known of its end.
+//! Provost's own broker is not reached from here.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+pub use self::{
+    guard::{Lookup, SystemLookup},
+    http::{Limits, Request, Sender},
+};
+use crate::{
+    clock::{Clock, Stopwatch},
+    domain::{
+        integration::{Integration, Kind},
+        network::Network,
+    },
+};
 
 mod guard;
+pub mod http;
+pub mod mail;
+pub mod sql;
 
-use std::{fmt, sync::Arc, time::Duration};
+/// How large an answer may be.
+pub const MAX_ANSWER_BYTES: usize = 1 << 20;
 
-use reqwest::{Method, Url, redirect::Policy};
-
-pub use self::guard::{Lookup, SystemLookup};
-use crate::domain::network::Network;
-
-/// How long a connection may take to stand, TLS included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// What is sent.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Request {
-    /// The method.
-    pub method: String,
-    /// The whole URL.
-    pub url: String,
-    /// Headers, secrets among them.
-    pub headers: Vec<(String, String)>,
-    /// The body, if there is one.
-    pub body: Option<Vec<u8>>,
-    /// How long it may take, from here to the answer's last byte.
-    pub timeout: Duration,
-    /// How large the answer may be.
-    pub max_bytes: usize,
-}
-
-impl fmt::Debug for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (URL, headers and body not shown)", self.method)
-    }
+/// What is sent, once.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Call {
+    /// A request to an HTTP API, without its credential.
+    Http(Request),
+    /// A mail.
+    Mail(mail::Mail),
+    /// A statement for a database.
+    Sql(sql::Query),
 }
 
 /// An answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// Its status.
+    /// Its status; for a database or a mail server the one of HTTP that means the same.
     pub status: u16,
     /// `Retry-After`, as it came.
     pub retry_after: Option<String>,
-    /// The body, or why there is none.
-    pub body: Result<Vec<u8>, BodyFault>,
+    /// The body, or why there is none; `null` where it was empty.
+    pub body: Result<Value, BodyFault>,
 }
 
-/// Why an answer's body is not there.
+/// Why an answer's body is not there. What the status says stands all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyFault {
     /// It is larger than it may be.
@@ -61,12 +66,15 @@ pub enum BodyFault {
     /// It broke off, or its time was up.
     #[error("the answer broke off")]
     Broken,
+    /// It is neither JSON nor text.
+    #[error("the answer is neither JSON nor text")]
+    Unreadable,
 }
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendFault {
-    /// The address may not be reached; nothing was sent.
+    /// It may not be sent as it is, and never will be; nothing was.
     #[error("{0}")]
     Refused(String),
     /// No address, no connection, no TLS; nothing was sent.
@@ -77,95 +85,84 @@ pub enum SendFault {
     Broken(String),
 }
 
-/// Sends requests to what it may reach.
-#[derive(Clone, Debug)]
-pub struct Sender {
-    client: reqwest::Client,
-    listed: Arc<[Network]>,
+/// How a call ended.
+pub type Ended = Result<Answer, SendFault>;
+
+/// The way out to every integration.
+pub struct Outbound {
+    allow: Vec<Network>,
+    lookup: Arc<dyn Lookup>,
+    clock: Clock,
+    /// One sender for each list of networks that somebody may be reached in.
+    senders: Mutex<HashMap<Vec<String>, Sender>>,
 }
 
-impl Sender {
-    /// Makes a sender that reaches public addresses and the listed networks.
+impl Outbound {
+    /// Makes the way out to public addresses, the networks of `allow`, and those that an integration
+    /// lists for itself.
     ///
     /// *Errors*: when TLS cannot be set up.
-    pub fn new(listed: &[Network], lookup: Arc<dyn Lookup>) -> Result<Self, String> {
-        let listed: Arc<[Network]> = listed.into();
-        let client = reqwest::Client::builder()
-            .redirect(Policy::none())
-            .no_proxy()
-            .referer(false)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .dns_resolver(Arc::new(guard::Resolver::new(lookup, Arc::clone(&listed))))
-            .build()
-            .map_err(|error| error.without_url().to_string())?;
-        Ok(Self { client, listed })
+    pub fn new(allow: &[Network], lookup: Arc<dyn Lookup>, clock: Clock) -> Result<Self, String> {
+        let outbound = Self {
+            allow: allow.to_vec(),
+            lookup,
+            clock,
+            senders: Mutex::default(),
+        };
+        outbound.sender(&[]).map(|_| outbound)
     }
 
-    /// Sends a request, once.
+    /// Makes a call of an integration, once.
+    ///
+    /// `timeout` is for all of it, a token that must be had first included.
     ///
     /// *Errors*: whether anything went out is in the kind of the fault.
-    pub async fn send(&self, request: Request) -> Result<Answer, SendFault> {
-        let url = Url::parse(&request.url)
-            .map_err(|error| SendFault::Refused(format!("it has no usable URL: {error}")))?;
-        if !["http", "https"].contains(&url.scheme()) {
-            return Err(SendFault::Refused(format!(
-                "`{}` is no scheme that is sent to",
-                url.scheme()
-            )));
+    pub async fn perform(&self, integration: &Integration, call: Call, timeout: Duration) -> Ended {
+        let watch = Stopwatch::start();
+        let sender = self
+            .sender(&integration.allow_addresses)
+            .map_err(SendFault::NotSent)?;
+        match (call, &integration.kind) {
+            (Call::Http(request), Kind::Http { base_url, .. }) => {
+                http::check_base(&request.url, base_url)?;
+                let limits = Limits {
+                    timeout: timeout.saturating_sub(watch.elapsed()),
+                    max_bytes: MAX_ANSWER_BYTES,
+                };
+                sender.send(request, limits).await
+            }
+            (Call::Mail(_), Kind::Smtp { .. }) | (Call::Sql(_), Kind::Sql { .. }) => {
+                Err(SendFault::Refused("not yet".to_owned()))
+            }
+            (Call::Http(_) | Call::Mail(_) | Call::Sql(_), _) => Err(SendFault::Refused(format!(
+                "`{}` is of another kind now",
+                integration.name
+            ))),
         }
-        guard::check_literal(&url, &self.listed).map_err(SendFault::Refused)?;
-        let method = Method::from_bytes(request.method.as_bytes())
-            .map_err(|_| SendFault::Refused(format!("`{}` is no method", request.method)))?;
-        let mut building = self.client.request(method, url).timeout(request.timeout);
-        for (name, value) in &request.headers {
-            building = building.header(name, value);
+    }
+
+    /// Gives the sender to public addresses and these networks.
+    fn sender(&self, own: &[Network]) -> Result<Sender, String> {
+        let listed = [self.allow.as_slice(), own].concat();
+        let mut names: Vec<String> = listed.iter().map(ToString::to_string).collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = senders.get(&names) {
+            return Ok(sender.clone());
         }
-        if let Some(body) = request.body {
-            building = building.body(body);
-        }
-        let response = building.send().await.map_err(fault)?;
-        let retry_after = response.headers().get("retry-after");
-        Ok(Answer {
-            status: response.status().as_u16(),
-            retry_after: retry_after.and_then(|value| value.to_str().ok().map(str::to_owned)),
-            body: read(response, request.max_bytes).await,
-        })
+        let sender = Sender::new(&listed, Arc::clone(&self.lookup))?;
+        senders.insert(names, sender.clone());
+        Ok(sender)
     }
 }
 
-/// Reads a body as far as it may go.
-async fn read(mut response: reqwest::Response, most: usize) -> Result<Vec<u8>, BodyFault> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|_| BodyFault::Broken)? {
-        if body.len() + chunk.len() > most {
-            return Err(BodyFault::TooLarge(most));
-        }
-        body.extend_from_slice(&chunk);
+impl fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbound")
+            .field("allow", &self.allow)
+            .finish_non_exhaustive()
     }
-    Ok(body)
-}
-
-/// Sorts an error by whether anything can have gone out.
-fn fault(error: reqwest::Error) -> SendFault {
-    let error = error.without_url();
-    if let Some(refused) = guard::refusal(&error) {
-        return SendFault::Refused(refused);
-    }
-    let said = innermost(&error);
-    if error.is_connect() || error.is_builder() {
-        SendFault::NotSent(said)
-    } else {
-        SendFault::Broken(said)
-    }
-}
-
-/// Gives the cause at the bottom, which says what happened.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

@@ -1,4 +1,8 @@
 //! The guard: addresses are looked at where they are connected to.
+//!
+//! Whoever connects – the HTTP client, the mail and the database senders – gets addresses
+//! from here and asks nobody a second time, so a name that answers otherwise a moment later
+//! gains nothing.
 
 use std::{
     fmt, io,
@@ -12,6 +16,7 @@ use reqwest::{
     dns::{Addrs, Name, Resolve, Resolving},
 };
 
+use super::SendFault;
 use crate::domain::network::{Network, may_reach};
 
 /// Finds the addresses of a name.
@@ -35,47 +40,90 @@ impl Lookup for SystemLookup {
     }
 }
 
-/// Gives only what may be reached.
-#[derive(Debug)]
-pub(super) struct Resolver {
+/// Knows what may be reached.
+#[derive(Clone, Debug)]
+pub(super) struct Guard {
     lookup: Arc<dyn Lookup>,
     listed: Arc<[Network]>,
 }
 
+impl Guard {
+    pub(super) fn new(lookup: Arc<dyn Lookup>, listed: &[Network]) -> Self {
+        Self {
+            lookup,
+            listed: listed.into(),
+        }
+    }
+
+    /// Tells whether an address may be reached only because it is listed: it is no public one.
+    pub(super) fn is_house(&self, address: IpAddr) -> bool {
+        !may_reach(address, &[]) && may_reach(address, &self.listed)
+    }
+
+    /// Gives the addresses of a host that may be reached; what connects goes to these and asks nobody
+    /// again.
+    ///
+    /// *Errors*: `Refused` when none may be, `NotSent` when none is known.
+    pub(super) async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, SendFault> {
+        let literal = host.trim_start_matches('[').trim_end_matches(']');
+        let found = match literal.parse::<IpAddr>() {
+            Ok(address) => vec![address],
+            Err(_) if host.is_empty() => {
+                return Err(SendFault::Refused("it names no host".to_owned()));
+            }
+            Err(_) => {
+                let found = self.lookup.look_up(host.to_owned()).await;
+                found.map_err(|error| SendFault::NotSent(error.to_string()))?
+            }
+        };
+        self.reachable(host, &found).map_err(SendFault::Refused)
+    }
+
+    /// Looks at a host that is an address itself: those are never looked up.
+    pub(super) fn check_literal(&self, url: &Url) -> Result<(), SendFault> {
+        let host = url.host_str().unwrap_or_default();
+        let literal = host.trim_start_matches('[').trim_end_matches(']');
+        match literal.parse::<IpAddr>() {
+            Ok(address) => {
+                let found = self.reachable(literal, &[address]);
+                found.map(|_| ()).map_err(SendFault::Refused)
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn reachable(&self, host: &str, found: &[IpAddr]) -> Result<Vec<IpAddr>, String> {
+        let may = |address: &IpAddr| may_reach(*address, &self.listed);
+        let reachable: Vec<IpAddr> = found.iter().copied().filter(may).collect();
+        if reachable.is_empty() {
+            return Err(format!("`{host}` has no address that may be reached"));
+        }
+        Ok(reachable)
+    }
+}
+
+/// Gives the HTTP client only what may be reached.
+#[derive(Debug)]
+pub(super) struct Resolver(Guard);
+
 impl Resolver {
-    pub(super) fn new(lookup: Arc<dyn Lookup>, listed: Arc<[Network]>) -> Self {
-        Self { lookup, listed }
+    pub(super) fn new(guard: Guard) -> Self {
+        Self(guard)
     }
 }
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let host = name.as_str().to_owned();
-        let (found, listed) = (self.lookup.look_up(host.clone()), Arc::clone(&self.listed));
+        let guard = self.0.clone();
         Box::pin(async move {
-            let found = found.await?;
-            let reachable: Vec<SocketAddr> = found
-                .iter()
-                .filter(|address| may_reach(**address, &listed))
-                .map(|address| SocketAddr::new(*address, 0))
-                .collect();
-            if reachable.is_empty() {
-                return Err(Refusal(format!("`{host}` has no address that may be reached")).into());
-            }
-            Ok(Box::new(reachable.into_iter()) as Addrs)
+            let found = guard.lookup.look_up(host.clone()).await?;
+            let reachable = guard.reachable(&host, &found).map_err(Refusal)?;
+            let reachable = reachable
+                .into_iter()
+                .map(|address| SocketAddr::new(address, 0));
+            Ok(Box::new(reachable) as Addrs)
         })
-    }
-}
-
-/// Looks at a host that is an address itself: those are never looked up.
-pub(super) fn check_literal(url: &Url, listed: &[Network]) -> Result<(), String> {
-    let host = url.host_str().unwrap_or_default();
-    let literal = host.trim_start_matches('[').trim_end_matches(']');
-    match literal.parse::<IpAddr>() {
-        Ok(address) if !may_reach(address, listed) => {
-            Err(format!("`{address}` may not be reached"))
-        }
-        _ => Ok(()),
     }
 }
 

@@ -107,10 +107,13 @@ fn get(url: &str) -> Request {
         url: url.to_owned(),
         headers: vec![("X-Secret".to_owned(), "s3cret".to_owned())],
         body: None,
-        timeout: Duration::from_millis(500),
-        max_bytes: 1_000,
     }
 }
+
+const LIMITS: Limits = Limits {
+    timeout: Duration::from_millis(500),
+    max_bytes: 1_000,
+};
 
 #[tokio::test]
 async fn this_machine_is_not_reached_however_it_is_written() {
@@ -137,14 +140,16 @@ async fn this_machine_is_not_reached_however_it_is_written() {
         "localhost",
         "①②⑦.⓪.⓪.①",
     ] {
-        let sent = sender.send(get(&format!("http://{host}:{port}/"))).await;
+        let sent = sender
+            .send(get(&format!("http://{host}:{port}/")), LIMITS)
+            .await;
         assert!(
             matches!(sent, Err(SendFault::Refused(_))),
             "{host}: {sent:?}"
         );
     }
     for url in ["file:///etc/passwd", "gopher://1.1.1.1/", "no url"] {
-        let sent = sender.send(get(url)).await;
+        let sent = sender.send(get(url), LIMITS).await;
         assert!(
             matches!(sent, Err(SendFault::Refused(_))),
             "{url}: {sent:?}"
@@ -158,12 +163,15 @@ async fn what_is_listed_is_reached_and_its_answer_read() {
     let text = "HTTP/1.1 429 Too Many\r\nretry-after: 7\r\ncontent-length: 2\r\n\r\nhi";
     let stub = Stub::answering(text).await;
     let sender = sender(&["127.0.0.0/8"], Arc::new(SystemLookup));
-    let answer = sender.send(get(&stub.url())).await.expect("an answer");
+    let answer = sender
+        .send(get(&stub.url()), LIMITS)
+        .await
+        .expect("an answer");
     assert_eq!(
         (answer.status, answer.retry_after.as_deref()),
         (429, Some("7"))
     );
-    assert_eq!(answer.body, Ok(b"hi".to_vec()));
+    assert_eq!(answer.body, Ok(Value::from("hi")));
 }
 
 #[tokio::test]
@@ -173,12 +181,12 @@ async fn a_name_that_answers_otherwise_a_moment_later_gains_nothing() {
     let sender = sender(&["192.0.2.0/24"], scripted);
     let url = format!("http://pay.example.com:{}/", stub.address.port());
     // It may be reached, and does not answer.
-    let first = sender.send(get(&url)).await;
+    let first = sender.send(get(&url), LIMITS).await;
     assert!(
         !matches!(first, Err(SendFault::Refused(_)) | Ok(_)),
         "{first:?}"
     );
-    let second = sender.send(get(&url)).await;
+    let second = sender.send(get(&url), LIMITS).await;
     assert!(matches!(second, Err(SendFault::Refused(_))), "{second:?}");
     assert_eq!(stub.connections.load(Ordering::SeqCst), 0);
 }
@@ -196,7 +204,10 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
     })
     .await;
     let sender = sender(&["127.0.0.0/8"], Arc::new(SystemLookup));
-    let answer = sender.send(get(&stub.url())).await.expect("an answer");
+    let answer = sender
+        .send(get(&stub.url()), LIMITS)
+        .await
+        .expect("an answer");
     assert_eq!(
         (answer.status, stub.connections.load(Ordering::SeqCst)),
         (302, 1)
@@ -214,7 +225,10 @@ async fn an_endless_body_is_cut_and_a_dripping_one_given_up() {
     })
     .await;
     let sender = sender(&["127.0.0.0/8"], Arc::new(SystemLookup));
-    let answer = sender.send(get(&endless.url())).await.expect("a status");
+    let answer = sender
+        .send(get(&endless.url()), LIMITS)
+        .await
+        .expect("a status");
     assert_eq!(
         (answer.status, answer.body),
         (200, Err(BodyFault::TooLarge(1_000)))
@@ -227,7 +241,10 @@ async fn an_endless_body_is_cut_and_a_dripping_one_given_up() {
         std::future::pending().await
     })
     .await;
-    let answer = sender.send(get(&dripping.url())).await.expect("a status");
+    let answer = sender
+        .send(get(&dripping.url()), LIMITS)
+        .await
+        .expect("a status");
     assert_eq!((answer.status, answer.body), (200, Err(BodyFault::Broken)));
 }
 
@@ -240,7 +257,10 @@ async fn what_was_not_sent_is_told_from_what_was() {
         gone.local_addr().expect("an address")
     );
     drop(gone);
-    let refused = sender.send(get(&url)).await.expect_err("nobody listens");
+    let refused = sender
+        .send(get(&url), LIMITS)
+        .await
+        .expect_err("nobody listens");
     assert!(matches!(refused, SendFault::NotSent(_)), "{refused:?}");
     assert!(!refused.to_string().contains("s3cret"), "{refused}");
     let silent = Stub::doing(|mut stream| async move {
@@ -249,7 +269,7 @@ async fn what_was_not_sent_is_told_from_what_was() {
     })
     .await;
     let unanswered = sender
-        .send(get(&silent.url()))
+        .send(get(&silent.url()), LIMITS)
         .await
         .expect_err("no answer");
     assert!(matches!(unanswered, SendFault::Broken(_)), "{unanswered:?}");
@@ -260,7 +280,7 @@ async fn what_was_not_sent_is_told_from_what_was() {
     })
     .await;
     let reset = sender
-        .send(get(&broken.url()))
+        .send(get(&broken.url()), LIMITS)
         .await
         .expect_err("no answer");
     assert!(matches!(reset, SendFault::Broken(_)), "{reset:?}");
