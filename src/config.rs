@@ -166,6 +166,13 @@ impl Config {
         }
     }
 
+    /// Tells whether some queue or intake may name people whom nothing here knows.
+    pub fn names_others(&self) -> bool {
+        let has_broker = !self.broker.urls().is_empty();
+        let by_queue = self.broker.trust_actor || self.queues.iter().any(|queue| queue.trust_actor);
+        (has_broker && by_queue) || self.intake.values().any(|intake| intake.trust_actor)
+    }
+
     /// Gives a URL, or several separated by commas, with its passwords hidden: the form to log and show.
     pub fn redacted_url(url: &str) -> String {
         secret::redact(url)

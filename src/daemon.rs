@@ -11,6 +11,7 @@ mod batch;
 mod beat;
 mod consume;
 mod crash_point;
+mod gather;
 mod identity;
 mod intake;
 mod lane;

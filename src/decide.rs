@@ -11,6 +11,11 @@
 //! [`ticket`]. Rejected alternative: an enum of all payloads matched here – every
 //! new type would have touched the enum, the parser and the match.
 
+mod action_answered;
+mod action_requested;
+mod action_reversal;
+mod approval_decided;
+mod approvals;
 mod audit_exported;
 mod call;
 mod case;
@@ -22,9 +27,14 @@ mod effects;
 mod escalate;
 mod escalation_moved;
 mod escalation_requested;
+mod execution_ended;
+mod gate;
 mod payload;
+mod perform;
 mod policy_changed;
 mod put_aside;
+mod requests;
+mod reversal;
 mod schedule_due;
 mod ticket;
 mod ticket_requested;
@@ -35,8 +45,10 @@ use std::{fmt, sync::Arc};
 use serde_json::{Map, Value};
 
 pub use self::{
+    approval_decided::ApprovalDue,
     audit_exported::AuditExported,
     case::{Case, Stop},
+    execution_ended::{ExecutionEnded, RequestResolved},
     policy_changed::{PolicyLoaded, PolicyRejected},
     put_aside::{PutAside, Refuse, Replayed},
     schedule_due::due_event,
@@ -45,6 +57,7 @@ use crate::{
     domain::{
         access::Verb,
         actor::Actor,
+        catalogue::Catalogue,
         directory::Directory,
         event::{Event, Reason, Rejection},
         ids::EventKey,
@@ -82,6 +95,12 @@ pub struct InboundType {
 
 /// The inbound types that this version decides, by name.
 pub const TYPES: &[InboundType] = &[
+    action_answered::CANCELLED,
+    action_answered::CONFIRMED,
+    action_answered::DECLINED,
+    action_requested::REQUESTED,
+    action_reversal::REQUESTED,
+    approval_decided::DECIDED,
     call::ANSWERED,
     call::ENDED,
     call::RINGING,
@@ -100,12 +119,6 @@ pub const TYPES: &[InboundType] = &[
 
 /// Inbound types of the contract that a later version decides; until then they are parked.
 pub const PLANNED_TYPES: &[&str] = &[
-    "action.cancelled",
-    "action.confirmed",
-    "action.declined",
-    "action.requested",
-    "action.reversal_requested",
-    "approval.decided",
     "procedure.cancelled",
     "procedure.requested",
     "ticket.closed_as",
@@ -143,6 +156,11 @@ pub struct Settings {
     pub conversation_url: String,
     /// People, teams and channels.
     pub directory: Directory,
+    /// Actions and integrations.
+    pub catalogue: Arc<Catalogue>,
+    /// Whether some entry may name people whom nothing here knows: then nobody can tell when too
+    /// few are left to decide.
+    pub names_others: bool,
 }
 
 /// An event ready to be decided.

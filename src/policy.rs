@@ -184,6 +184,17 @@ impl Policy {
         self.judge.judge(facts)
     }
 
+    /// Asks the gates.
+    pub fn gate(&self, facts: &Facts) -> crate::domain::gate::Gate {
+        let verdict = self.judge.judge(facts);
+        crate::domain::gate::Gate { fired: verdict.fired, failures: verdict.failures, ..Default::default() }
+    }
+
+    /// Calls.
+    pub fn call(&self, _name: &str, _params: &serde_json::Map<String, serde_json::Value>) -> Result<serde_json::Value, String> {
+        Err("x".into())
+    }
+
     /// Asks a `schedule` rule what it wants now that it is due; a rule that is gone wants nothing.
     pub fn judge_schedule(&self, rule: &str, facts: &Facts) -> Verdict {
         self.judge.judge_schedule(rule, facts)

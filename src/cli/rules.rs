@@ -149,6 +149,8 @@ impl Place {
                 directory: config.directory(),
                 source: config.source,
                 conversation_url: config.conversation_url,
+                catalogue: std::sync::Arc::default(),
+                names_others: false,
             },
             output: args.output,
         })

@@ -191,6 +191,8 @@ impl Model {
             source: "/provost".to_owned(),
             conversation_url: String::new(),
             directory,
+            catalogue: Arc::default(),
+            names_others: true,
         };
         let envelope = Envelope {
             results_exchange: Arc::from("out"),

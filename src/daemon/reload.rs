@@ -57,9 +57,7 @@ pub struct Ruling {
     pub policy: Arc<Policy>,
     /// The inbound mappings.
     pub mappings: Arc<Mappings>,
-    /// Actions and integrations.
-    pub catalogue: Arc<Catalogue>,
-    /// What they were read from: the last good form of each.
+    /// What actions and integrations were read from: the last good form of each.
     pub catalogue_sources: Arc<CatalogueSources>,
     /// What the configuration says about deciding.
     pub settings: Arc<Settings>,
@@ -158,7 +156,8 @@ impl Bundle {
         }
     }
 
-    fn compile_with(&self, settings: Settings, catalogue: Catalogue) -> Result<Ruling, Vec<Fault>> {
+    fn compile_with(&self, mut settings: Settings, catalogue: Catalogue) -> Result<Ruling, Vec<Fault>> {
+        settings.catalogue = Arc::new(catalogue);
         let sources = Sources {
             files: self.rules.clone(),
         };
@@ -170,7 +169,6 @@ impl Bundle {
                 version: Arc::from(self.version()),
                 policy: Arc::new(policy),
                 mappings: Arc::new(mappings),
-                catalogue: Arc::new(catalogue),
                 catalogue_sources: Arc::new(self.catalogue.clone()),
                 settings: Arc::new(settings),
             }),
@@ -279,6 +277,8 @@ pub fn settings(config: &Config) -> Settings {
         source: config.source.clone(),
         conversation_url: config.conversation_url.clone(),
         directory,
+        catalogue: Arc::default(),
+        names_others: config.names_others(),
     }
 }
 

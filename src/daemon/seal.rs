@@ -5,17 +5,17 @@
 //! Under the lock [`Draft::seal`] only numbers the rows, patches the results'
 //! `sequence`, and links the audit hashes.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::round::Finished;
+use super::{gather, round::Finished};
 use crate::domain::{
     audit::{AuditBody, AuditEntry, leaf, link},
     event::Event,
     ids::EventKey,
-    outcome::{Change, ResultEvent},
+    outcome::ResultEvent,
     record::{AuditRow, JournalRow, Tail, Write},
     time::Timestamp,
     world::World,
@@ -86,7 +86,7 @@ pub(super) fn draft(finished: Vec<Finished>, world: &World, stamp: &Stamp<'_>) -
             );
         }
     }
-    let mut write = changed_rows(&finished, world);
+    let write = gather::changed(&finished, world);
     let mut audit = Vec::new();
     let mut fired = Vec::new();
     let mut rows = Vec::with_capacity(finished.len());
@@ -101,13 +101,6 @@ pub(super) fn draft(finished: Vec<Finished>, world: &World, stamp: &Stamp<'_>) -
         if let Some(row) = audit_row(&one, stamp) {
             let leaf = leaf(&row.entry.body);
             audit.push((place, row, leaf));
-        }
-        for change in &one.outcome.changes {
-            match change {
-                Change::Park(parked) => write.parked.push((parked.clone(), one.now)),
-                Change::Unpark(id) => write.unparked.push(id.clone()),
-                _ => {}
-            }
         }
         rows.push(journal_row(&one, text, stamp));
         results.push(spans);
@@ -275,54 +268,3 @@ fn audit_row(one: &Finished, stamp: &Stamp<'_>) -> Option<AuditRow> {
     Some(AuditRow::of(entry, body))
 }
 
-/// Gathers the newest state of all that the batch changed, each sorted by its key.
-fn changed_rows(finished: &[Finished], world: &World) -> Write {
-    let mut subjects = BTreeMap::new();
-    let mut tickets = BTreeMap::new();
-    let mut escalations = BTreeMap::new();
-    let mut teams = BTreeMap::new();
-    for one in finished {
-        let subject = &one.input.event.subject;
-        if let Some(row) = world.subjects.get(subject) {
-            subjects.entry(subject).or_insert_with(|| row.clone());
-        }
-        for change in &one.outcome.changes {
-            match change {
-                Change::Ticket(ticket) => {
-                    tickets.insert(ticket.ticket_id.clone(), Arc::clone(ticket));
-                }
-                Change::Escalation(escalation) => {
-                    escalations.insert(escalation.escalation_id.clone(), Arc::clone(escalation));
-                }
-                Change::TeamTurn(team) => {
-                    teams.insert(
-                        team.clone(),
-                        world.teams.get(team).map_or(0, |load| load.turn),
-                    );
-                }
-                Change::Conversation(_)
-                | Change::Message(_)
-                | Change::NumberTaken
-                | Change::Park(_)
-                | Change::Unpark(_) => {}
-            }
-        }
-    }
-    Write {
-        journal: Vec::new(),
-        subjects: subjects.into_values().collect(),
-        tickets: tickets.into_values().collect(),
-        escalations: escalations.into_values().collect(),
-        teams: teams.into_iter().collect(),
-        audit: Vec::new(),
-        parked: Vec::new(),
-        unparked: Vec::new(),
-        attempts_over: Vec::new(),
-        tail: Tail {
-            position: 0,
-            audit_sequence: 0,
-            audit_hash: [0; 32],
-        },
-        watermark: (0, 0),
-    }
-}

@@ -16,6 +16,7 @@ use crate::{
         event::{Event, Reason, Rejection, Trace},
         facts::{Facts, StateFacts},
         outcome::{AuditDraft, Change, Outcome, ResultEvent},
+        request::{Check, Request},
         ticket::Ticket,
         time::{Span, Timestamp},
         verdict::RuleFailure,
@@ -63,10 +64,14 @@ pub struct Case<'a> {
     conversation: Option<Arc<Conversation>>,
     conversation_changed: bool,
     tickets: BTreeMap<String, Arc<Ticket>>,
+    /// Requests that this decision has changed.
+    pub(super) requests: BTreeMap<String, Arc<Request>>,
     numbers_taken: usize,
     ids_made: usize,
     effects: Vec<Value>,
     rules: Vec<String>,
+    checks: Vec<AuditCheck>,
+    end: AuditOutcome,
     outcome: Outcome,
 }
 
@@ -89,10 +94,13 @@ impl<'a> Case<'a> {
             conversation: world.conversation(&input.event.subject).map(Arc::clone),
             conversation_changed: false,
             tickets: BTreeMap::new(),
+            requests: BTreeMap::new(),
             numbers_taken: 0,
             ids_made: 0,
             effects: Vec::new(),
             rules: Vec::new(),
+            checks: Vec::new(),
+            end: AuditOutcome::Done,
             outcome: Outcome::default(),
         }
     }
@@ -273,6 +281,27 @@ impl<'a> Case<'a> {
         self.rules.push(rule.to_owned());
     }
 
+    /// Puts on record what a request was held against; the rules among it count as asked.
+    pub(super) fn note_checks(&mut self, checks: &[Check]) {
+        for check in checks {
+            self.checks.push(AuditCheck {
+                check: check.check.clone(),
+                outcome: check.outcome.clone(),
+                rule: check.rule.clone(),
+            });
+        }
+    }
+
+    /// Says how the decision ended, for the record.
+    pub(super) fn end_as(&mut self, end: AuditOutcome) {
+        self.end = end;
+    }
+
+    /// Keeps what the rules saw, for the journal.
+    pub(super) fn keep_facts(&mut self, state: StateFacts) {
+        self.outcome.facts = Some(state);
+    }
+
     /// Asks the house for something: an event decided right after this one, in the same transaction.
     pub(super) fn ask_house(&mut self, kind: &str, data: Map<String, Value>) {
         let id = self.make_id("evt");
@@ -328,9 +357,9 @@ impl<'a> Case<'a> {
         if !self.effects.is_empty() {
             self.outcome.audit = Some(AuditDraft {
                 actor: self.actor(),
-                outcome: AuditOutcome::Done,
+                outcome: self.end,
                 rules: std::mem::take(&mut self.rules),
-                checks: Vec::new(),
+                checks: std::mem::take(&mut self.checks),
                 effects: std::mem::take(&mut self.effects),
             });
         }

@@ -18,9 +18,9 @@ pub(super) const REQUESTED: InboundType = InboundType {
     needs: &[],
     read: |data| {
         let requested = payload::read::<Requested>(data)?;
-        if requested.trigger == Trigger::Rule && requested.wish.is_none() {
-            let detail =
-                "`data.trigger`: `rule` is kept for rules; use customer, flow, takeover or ai";
+        let is_ours = [Trigger::Rule, Trigger::Approval, Trigger::Action];
+        if is_ours.contains(&requested.trigger) && requested.wish.is_none() {
+            let detail = "`data.trigger`: this one is Provost's own; use customer, flow, takeover or ai";
             return Err(Rejection::new(Reason::InvalidData, "data.trigger", detail));
         }
         Ok(Arc::new(requested))
@@ -64,6 +64,8 @@ impl Requested {
             Trigger::Takeover => "an agent takes over",
             Trigger::Ai => "the assistant hands over",
             Trigger::Rule => "a rule hands over",
+            Trigger::Approval => "an approval hands over",
+            Trigger::Action => "an action hands over",
         };
         Escalate {
             reason: self.reason.clone().unwrap_or_else(|| fallback.to_owned()),

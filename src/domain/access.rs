@@ -296,6 +296,12 @@ impl Roles {
         is_granted
     }
 
+    /// Tells whether a role takes something away from who holds it.
+    pub fn deny(&self, held: &[String], wish: &Wish<'_>) -> bool {
+        let mut roles = held.iter().filter_map(|name| self.0.get(name));
+        roles.any(|role| role.denials.iter().any(|denial| denial.denies(wish)))
+    }
+
     /// Tells whether somebody who holds these roles may do something at least somewhere: a grant
     /// gives the verb, whatever its scope, and no denial takes it everywhere.
     pub fn permit_somewhere(&self, held: &[String], verb: Verb) -> bool {

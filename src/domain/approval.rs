@@ -8,10 +8,12 @@
 use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{
     access::Roles,
     actor::{Actor, ActorKind},
+    gate::OnExpiry,
     time::Timestamp,
 };
 
@@ -128,6 +130,16 @@ pub enum ConsumeFault {
 pub struct Approval {
     /// Its id.
     pub approval_id: String,
+    /// What it lets through.
+    pub request_id: String,
+    /// What its inputs are about: the conversation, or the request.
+    pub subject: String,
+    /// The action's name.
+    pub action: String,
+    /// What it is about, in one line.
+    pub summary: String,
+    /// What who decides should know: parameters, customer, checks.
+    pub context: Map<String, Value>,
     /// The digest of exactly what it is for.
     pub digest: [u8; 32],
     /// Who asked.
@@ -145,11 +157,43 @@ pub struct Approval {
     pub stage: usize,
     /// What was said so far, in order.
     pub votes: Vec<Vote>,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
     /// When it expires.
     pub expires_at: Timestamp,
+    /// When who is asked is reminded; `None`: not, or not again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_at: Option<Timestamp>,
+    /// What becomes of the request when it expires.
+    #[serde(default)]
+    pub on_expiry: OnExpiry,
+    /// Who is told: `#channel`, `@person`, `@team`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<String>,
 }
 
 impl Approval {
+    /// Gives when a clock has to look at it next; `None` once it is settled.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        let is_open = self.state == ApprovalState::Pending;
+        is_open.then(|| self.remind_at.unwrap_or(self.expires_at).min(self.expires_at))
+    }
+
+    /// Gives the stage that is asked now.
+    pub fn asked(&self) -> Option<&Stage> {
+        self.stages.get(self.stage)
+    }
+
+    /// Tells whether what was decided here is at least what these stages want.
+    pub fn covers(&self, wanted: &[Stage]) -> bool {
+        wanted.iter().all(|want| {
+            self.stages.iter().any(|stage| {
+                stage.required >= want.required
+                    && stage.approvers.iter().all(|role| want.approvers.contains(role))
+            })
+        })
+    }
+
     /// Takes a decision; whatever it leads to stands in `state` and `stage` then.
     ///
     /// *Errors*: why it does not count. Nothing has changed then.

@@ -13,6 +13,15 @@ use super::{
     time::{Span, Timestamp},
 };
 
+/// Names a budget: a limit, and whose window it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct BudgetKey {
+    /// The limit's name.
+    pub limit: String,
+    /// Whose window.
+    pub key: String,
+}
+
 /// What a limit allows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cap {
@@ -135,9 +144,14 @@ impl Budget {
                 most,
             });
         }
-        self.count += 1;
-        self.sum = together.unwrap_or(Decimal::MAX);
+        self.take(asked);
         Ok(asked)
+    }
+
+    /// Reserves without a check: what people let pass over a limit counts all the same.
+    pub fn take(&mut self, amount: Decimal) {
+        self.count += 1;
+        self.sum = self.sum.checked_add(amount).unwrap_or(Decimal::MAX);
     }
 
     /// Gives a reservation back.

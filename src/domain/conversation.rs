@@ -71,6 +71,9 @@ pub struct Conversation {
     /// Escalations that are not settled, by id.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub escalations: BTreeSet<String>,
+    /// Requests that wait for the customer or for people, by id.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub waiting_requests: BTreeSet<String>,
     /// Tickets that are neither resolved nor closed, by id, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub open_tickets: Vec<String>,

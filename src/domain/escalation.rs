@@ -20,6 +20,10 @@ pub enum Trigger {
     Ai,
     /// A rule of the policy.
     Rule,
+    /// An approval that was rejected, expired, or that too few can decide on.
+    Approval,
+    /// An action whose end nobody knows, or that a limit stopped.
+    Action,
 }
 
 impl Trigger {
@@ -31,6 +35,8 @@ impl Trigger {
             Self::Takeover => "takeover",
             Self::Ai => "ai",
             Self::Rule => "rule",
+            Self::Approval => "approval",
+            Self::Action => "action",
         }
     }
 }

@@ -6,12 +6,17 @@ use serde_json::{Map, Value};
 
 use super::{
     actor::Actor,
+    approval::Approval,
     audit::{AuditCheck, AuditOutcome},
+    budget::{BudgetKey, Reservation},
     conversation::Conversation,
     escalation::Escalation,
     event::{Event, Reason, Rejection},
+    execution::Execution,
     facts::StateFacts,
     ids::SubjectId,
+    lead::Lead,
+    request::Request,
     ticket::Ticket,
 };
 
@@ -43,6 +48,25 @@ pub enum Change {
     Ticket(Arc<Ticket>),
     /// An escalation is raised or changed.
     Escalation(Arc<Escalation>),
+    /// A request is made or has moved.
+    Request {
+        /// As it is now.
+        request: Arc<Request>,
+        /// Whether it is made here.
+        is_new: bool,
+    },
+    /// An approval is asked for, decided on or settled.
+    Approval(Arc<Approval>),
+    /// A request is carried out, or another attempt at it is due.
+    Execution(Arc<Execution>),
+    /// The carrying out of a request has ended.
+    ExecutionOver(String),
+    /// A request takes its part of a budget.
+    Reserve(BudgetKey, Reservation),
+    /// A request gives its part of a budget back.
+    Release(BudgetKey, Reservation),
+    /// A lead is kept.
+    Lead(Arc<Lead>),
     /// A team's round robin has moved on by one.
     TeamTurn(String),
     /// The lowest free ticket number is used.

@@ -6,10 +6,15 @@
 use std::sync::Arc;
 
 use super::{
+    approval::Approval,
     audit::{AuditBody, AuditEntry},
+    budget::{Budget, BudgetKey, Reservation},
     escalation::Escalation,
+    execution::Execution,
     ids::{EventKey, SubjectId},
+    lead::Lead,
     outcome::Parked,
+    request::Request,
     ticket::Ticket,
     time::Timestamp,
     world::Subject,
@@ -95,6 +100,15 @@ pub struct Tail {
     pub audit_hash: [u8; 32],
 }
 
+/// A request to write.
+#[derive(Clone, Debug)]
+pub struct WrittenRequest {
+    /// As it is now.
+    pub request: Arc<Request>,
+    /// Whether it is made by this batch: its id is then nobody else's, or the batch runs again.
+    pub is_new: bool,
+}
+
 /// Everything that one batch writes.
 #[derive(Clone, Debug)]
 pub struct Write {
@@ -106,6 +120,22 @@ pub struct Write {
     pub tickets: Vec<Arc<Ticket>>,
     /// Escalations as they are now, sorted by id.
     pub escalations: Vec<Arc<Escalation>>,
+    /// Requests, made or moved.
+    pub requests: Vec<WrittenRequest>,
+    /// Approvals, asked for or moved.
+    pub approvals: Vec<Arc<Approval>>,
+    /// Executions that are due.
+    pub executions: Vec<Arc<Execution>>,
+    /// Requests whose execution is over.
+    pub executions_over: Vec<String>,
+    /// Budgets as they are now.
+    pub budgets: Vec<(BudgetKey, Budget)>,
+    /// What was reserved.
+    pub reserved: Vec<(BudgetKey, Reservation)>,
+    /// What was given back.
+    pub released: Vec<(BudgetKey, Reservation)>,
+    /// Leads.
+    pub leads: Vec<Arc<Lead>>,
     /// The turns of teams, sorted by name.
     pub teams: Vec<(String, i64)>,
     /// Audit entries, by rising sequence.

@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::{actor::Actor, time::Timestamp};
+use super::{
+    actor::Actor,
+    time::{Span, Timestamp},
+};
 
 /// A request for an action, from its asking to its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +37,9 @@ pub struct Request {
     pub requested_at: Timestamp,
     /// When it last moved.
     pub updated_at: Timestamp,
+    /// When it was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub succeeded_at: Option<Timestamp>,
     /// How much it is about, where the action says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<Decimal>,
@@ -93,6 +99,11 @@ pub struct Reserved {
     pub key: String,
     /// How much.
     pub amount: Decimal,
+    /// When.
+    pub at: Timestamp,
+    /// How long it counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Span>,
 }
 
 /// A reversal of a request.
@@ -210,6 +221,7 @@ impl RequestState {
             // What has waited is validated again, and may have to wait for more than before.
             Self::AwaitingConfirmation | Self::AwaitingApproval | Self::Ready => {
                 matches!(to, Self::Denied | Self::Cancelled | Self::AwaitingApproval)
+                    || (to == Self::AwaitingConfirmation && self == Self::AwaitingApproval)
                     || (to == Self::Ready && self != Self::Ready)
                     || (to == Self::Executing && self == Self::Ready)
             }
@@ -269,7 +281,7 @@ mod tests {
         requested: denied awaiting_confirmation awaiting_approval ready
         denied: 
         awaiting_confirmation: denied awaiting_approval ready cancelled
-        awaiting_approval: denied awaiting_approval ready cancelled
+        awaiting_approval: denied awaiting_confirmation awaiting_approval ready cancelled
         ready: denied awaiting_approval executing cancelled
         executing: succeeded failed unknown
         succeeded: reversing

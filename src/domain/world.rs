@@ -12,23 +12,41 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    conversation::Conversation, escalation::Escalation, ids::SubjectId, outcome::Change,
-    ticket::Ticket, time::Timestamp,
+    approval::Approval,
+    budget::{Budget, BudgetKey},
+    conversation::Conversation,
+    escalation::Escalation,
+    execution::Execution,
+    ids::SubjectId,
+    outcome::Change,
+    request::Request,
+    ticket::Ticket,
+    time::{Span, Timestamp},
 };
 
 /// Something that a decision must know and that is not loaded.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Need {
+    /// An approval, by id.
+    Approval(String),
+    /// A budget, locked, with what has left its window taken out.
+    Budget(BudgetKey, Option<Span>),
     /// An escalation, by id.
     Escalation(String),
+    /// The carrying out of a request, by the request's id.
+    Execution(String),
     /// The newest messages of a conversation.
     Messages(SubjectId),
+    /// A request, by id.
+    Request(String),
     /// A team's turn and the open tickets of its members.
     Team(String),
     /// A ticket, by id.
     Ticket(String),
     /// A free ticket number.
     TicketNumber,
+    /// Who owns a token, with which roles.
+    TokenOwners,
 }
 
 /// How many messages a ticket's context carries.
@@ -63,6 +81,16 @@ pub struct World {
     pub subjects: HashMap<SubjectId, Subject>,
     /// Tickets by id.
     pub tickets: HashMap<String, Option<Arc<Ticket>>>,
+    /// Requests by id.
+    pub requests: HashMap<String, Option<Arc<Request>>>,
+    /// Approvals by id.
+    pub approvals: HashMap<String, Option<Arc<Approval>>>,
+    /// Executions by request.
+    pub executions: HashMap<String, Option<Arc<Execution>>>,
+    /// Budgets as they are now.
+    pub budgets: HashMap<BudgetKey, Budget>,
+    /// Owners of tokens with their roles; `None`: not loaded.
+    pub token_owners: Option<Vec<(String, Vec<String>)>>,
     /// Escalations by id.
     pub escalations: HashMap<String, Option<Arc<Escalation>>>,
     /// Teams by name.
@@ -93,6 +121,35 @@ impl World {
             .get(id)
             .map(Option::as_ref)
             .ok_or_else(|| Need::Escalation(id.to_owned()))
+    }
+
+    /// Gives a request, `None` when there is none of that id.
+    pub fn request(&self, id: &str) -> Result<Option<&Arc<Request>>, Need> {
+        let found = self.requests.get(id).map(Option::as_ref);
+        found.ok_or_else(|| Need::Request(id.to_owned()))
+    }
+
+    /// Gives an approval, `None` when there is none of that id.
+    pub fn approval(&self, id: &str) -> Result<Option<&Arc<Approval>>, Need> {
+        let found = self.approvals.get(id).map(Option::as_ref);
+        found.ok_or_else(|| Need::Approval(id.to_owned()))
+    }
+
+    /// Gives the carrying out of a request, `None` when it is over or never began.
+    pub fn execution(&self, request_id: &str) -> Result<Option<&Arc<Execution>>, Need> {
+        let found = self.executions.get(request_id).map(Option::as_ref);
+        found.ok_or_else(|| Need::Execution(request_id.to_owned()))
+    }
+
+    /// Gives a budget, whose window is so long.
+    pub fn budget(&self, key: &BudgetKey, window: Option<Span>) -> Result<&Budget, Need> {
+        let found = self.budgets.get(key);
+        found.ok_or_else(|| Need::Budget(key.clone(), window))
+    }
+
+    /// Gives who owns a token.
+    pub fn token_owners(&self) -> Result<&[(String, Vec<String>)], Need> {
+        self.token_owners.as_deref().ok_or(Need::TokenOwners)
     }
 
     /// Gives a team's turn and load.
@@ -145,6 +202,31 @@ impl World {
                     Some(Arc::clone(escalation)),
                 );
             }
+            Change::Request { request, .. } => {
+                let id = request.request_id.clone();
+                self.requests.insert(id, Some(Arc::clone(request)));
+            }
+            Change::Approval(approval) => {
+                let id = approval.approval_id.clone();
+                self.approvals.insert(id, Some(Arc::clone(approval)));
+            }
+            Change::Execution(execution) => {
+                let id = execution.request_id.clone();
+                self.executions.insert(id, Some(Arc::clone(execution)));
+            }
+            Change::ExecutionOver(id) => {
+                self.executions.insert(id.clone(), None);
+            }
+            Change::Reserve(key, reservation) => {
+                if let Some(budget) = self.budgets.get_mut(key) {
+                    budget.take(reservation.amount);
+                }
+            }
+            Change::Release(key, reservation) => {
+                if let Some(budget) = self.budgets.get_mut(key) {
+                    budget.release(reservation.amount);
+                }
+            }
             Change::TeamTurn(team) => {
                 if let Some(load) = self.teams.get_mut(team) {
                     load.turn += 1;
@@ -153,7 +235,7 @@ impl World {
             Change::NumberTaken => {
                 self.numbers.pop_front();
             }
-            Change::Park(_) | Change::Unpark(_) => {}
+            Change::Lead(_) | Change::Park(_) | Change::Unpark(_) => {}
         }
     }
 

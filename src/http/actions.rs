@@ -34,6 +34,7 @@ pub(super) async fn list(
     let after = query.after.unwrap_or_default();
     let ruling = api.app.in_force.ruling();
     let mut fitting = ruling
+        .settings
         .catalogue
         .actions
         .values()
@@ -69,6 +70,7 @@ pub(super) async fn show(
 ) -> Result<Json<Value>, Problem> {
     let ruling = api.app.in_force.ruling();
     let action = ruling
+        .settings
         .catalogue
         .actions
         .get(&name)

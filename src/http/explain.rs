@@ -122,6 +122,18 @@ fn load(reader: &mut Reader, need: &Need, world: &mut World) -> Result<(), Store
             let load = team_load(reader, team)?;
             world.teams.insert(team.clone(), load);
         }
+        Need::Request(id) => {
+            let found = reader.request(id)?.map(Arc::new);
+            world.requests.insert(id.clone(), found);
+        }
+        Need::Approval(id) => {
+            let found = reader.approval(id)?.map(Arc::new);
+            world.approvals.insert(id.clone(), found);
+        }
+        // Nothing is carried out, reserved or voted on by looking.
+        Need::Budget(key, _) => drop(world.budgets.entry(key.clone()).or_default()),
+        Need::Execution(id) => drop(world.executions.entry(id.clone()).or_default()),
+        Need::TokenOwners => world.token_owners = Some(Vec::new()),
         // A number that is not taken: nothing is opened.
         Need::TicketNumber => world.numbers.push_back(0),
     }

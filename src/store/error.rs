@@ -214,13 +214,16 @@ fn of_database(kind: DatabaseErrorKind, message: &str, constraint: Option<&str>)
     }
 }
 
-// The journal and the audit log refuse what slipped past the locks; whoever lost runs again.
+// The journal, the audit log and requests refuse what slipped past the locks; whoever lost runs again.
 fn is_race(message: &str, constraint: Option<&str>) -> bool {
     match constraint {
-        Some(name) => name.starts_with("journal_") || name == "audit_sequence",
+        Some(name) => {
+            name.starts_with("journal_") || ["audit_sequence", "requests_id"].contains(&name)
+        }
         None => {
             message.starts_with("UNIQUE constraint failed: journal.")
                 || message.starts_with("UNIQUE constraint failed: audit.")
+                || message.starts_with("UNIQUE constraint failed: requests.")
         }
     }
 }

@@ -31,6 +31,7 @@ use crate::domain::{
     world::{CONTEXT_MESSAGES, Need, Subject, TeamLoad, World},
 };
 
+mod actions;
 mod postgres;
 
 /// A subject's row as a batch reads it: id, version, `decided_at`, state.
@@ -192,6 +193,7 @@ fn to_counts(rows: Vec<AttemptRow>) -> Result<HashMap<EventKey, i64>, StoreError
 pub(super) fn needs(
     connection: &mut Connection,
     needs: &[Need],
+    now: Timestamp,
     world: &mut World,
 ) -> Result<(), StoreError> {
     let mut tickets = BTreeSet::new();
@@ -212,14 +214,20 @@ pub(super) fn needs(
             Need::Ticket(id) => {
                 tickets.insert(id.clone());
             }
-            Need::TicketNumber => {}
+            Need::Approval(_)
+            | Need::Budget(..)
+            | Need::Execution(_)
+            | Need::Request(_)
+            | Need::TicketNumber
+            | Need::TokenOwners => {}
         }
     }
     load_tickets(connection, &tickets, world)?;
     load_escalations(connection, &escalations, world)?;
     load_messages(connection, &messages, world)?;
-    // Last, since a team's row is a lock that others wait for.
-    load_teams(connection, &teams, world)
+    // Last, since the rows of teams and budgets are locks that others wait for.
+    load_teams(connection, &teams, world)?;
+    actions::needs(connection, needs, now, world)
 }
 
 fn load_tickets(

@@ -79,6 +79,75 @@ table! {
 }
 
 table! {
+    requests (ordinal) {
+        ordinal -> BigInt,
+        request_id -> Text,
+        subject -> Text,
+        action -> Text,
+        actor -> Text,
+        customer_id -> Text,
+        state -> Text,
+        requested_at -> BigInt,
+        updated_at -> BigInt,
+        body -> Text,
+    }
+}
+
+table! {
+    approvals (ordinal) {
+        ordinal -> BigInt,
+        approval_id -> Text,
+        request_id -> Text,
+        subject -> Text,
+        action -> Text,
+        state -> Text,
+        requested_at -> BigInt,
+        due_at -> Nullable<BigInt>,
+        body -> Text,
+    }
+}
+
+table! {
+    executions (request_id) {
+        request_id -> Text,
+        daemon -> BigInt,
+        due_at -> BigInt,
+        body -> Text,
+    }
+}
+
+table! {
+    budgets (name, key) {
+        name -> Text,
+        key -> Text,
+        window_us -> Nullable<BigInt>,
+        count -> BigInt,
+        sum -> Text,
+        rolled_to -> BigInt,
+    }
+}
+
+table! {
+    reservations (name, key, request_id) {
+        name -> Text,
+        key -> Text,
+        request_id -> Text,
+        at -> BigInt,
+        amount -> Text,
+    }
+}
+
+table! {
+    leads (ordinal) {
+        ordinal -> BigInt,
+        lead_id -> Text,
+        conversation_id -> Text,
+        created_at -> BigInt,
+        body -> Text,
+    }
+}
+
+table! {
     teams (name) {
         name -> Text,
         turn -> BigInt,

@@ -32,6 +32,8 @@ pub struct Writer {
     state: State,
     /// How many batches still look first.
     wary: u32,
+    /// The time of the batch that is open.
+    now: Timestamp,
 }
 
 /// How many batches look first after one that did not stand, or perhaps did.
@@ -62,6 +64,7 @@ impl Writer {
             link,
             state: State::Idle,
             wary: 0,
+            now: Timestamp::default(),
         }
     }
 
@@ -87,19 +90,23 @@ impl Writer {
         let opened = self
             .link
             .run(|connection| load::open(connection, subjects, keys));
-        self.checked(opened)
+        let opening = self.checked(opened)?;
+        self.now = opening.now;
+        Ok(opening)
     }
 
     /// Loads what decisions asked for, for the whole batch; numbers come from [`Writer::numbers`].
     pub fn load(&mut self, needs: &[Need], into: &mut World) -> Result<(), StoreError> {
         self.expect(State::Open)?;
-        if needs.iter().any(|need| matches!(need, Need::Team(_))) {
+        let is_locking = |need: &Need| matches!(need, Need::Team(_) | Need::Budget(..));
+        if needs.iter().any(is_locking) {
             let begun = self.link.begin();
             self.checked(begun)?;
         }
+        let now = self.now;
         let loaded = self
             .link
-            .run(|connection| load::needs(connection, needs, into));
+            .run(|connection| load::needs(connection, needs, now, into));
         self.checked(loaded)
     }
 

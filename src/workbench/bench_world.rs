@@ -206,6 +206,21 @@ impl<'a> BenchWorld<'a> {
             Need::Ticket(id) => {
                 world.tickets.entry(id.clone()).or_default();
             }
+            Need::Approval(id) => {
+                world.approvals.entry(id.clone()).or_default();
+            }
+            Need::Budget(key, _) => {
+                world.budgets.entry(key.clone()).or_default();
+            }
+            Need::Execution(id) => {
+                world.executions.entry(id.clone()).or_default();
+            }
+            Need::Request(id) => {
+                world.requests.entry(id.clone()).or_default();
+            }
+            Need::TokenOwners => {
+                world.token_owners.get_or_insert_default();
+            }
             Need::TicketNumber => {
                 world.numbers.push_back(self.next_number);
                 self.next_number += 1;

@@ -345,6 +345,8 @@ pub fn default_settings() -> Settings {
         source: "/provost".to_owned(),
         conversation_url: String::new(),
         directory: Directory::default(),
+        catalogue: std::sync::Arc::default(),
+        names_others: false,
     }
 }
 

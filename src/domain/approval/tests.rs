@@ -14,6 +14,15 @@ fn at(minute: i64) -> Timestamp {
 fn approval(stages: &[(&str, u32)], rejections: u32) -> Approval {
     Approval {
         approval_id: "apr_1".to_owned(),
+        request_id: "req_1".to_owned(),
+        subject: "c1".to_owned(),
+        action: "refund".to_owned(),
+        summary: String::new(),
+        context: serde_json::Map::new(),
+        requested_at: at(0),
+        remind_at: None,
+        on_expiry: crate::domain::gate::OnExpiry::Reject,
+        notify: Vec::new(),
         digest: DIGEST,
         requester: "asker".to_owned(),
         starter: Some("starter".to_owned()),

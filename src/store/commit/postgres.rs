@@ -4,11 +4,15 @@
 //! written when the history ends elsewhere or the daemon is retired. Since it is a
 //! transaction by itself, that must not be found out afterwards.
 //!
-//! There are two shapes of it, so that each is prepared once: the usual batch moves the
-//! journal, subjects and audit log alone; the whole one carries every table.
+//! There are four shapes of it, so that each is prepared once: the usual batch moves the
+//! journal, subjects and audit log alone; others carry the tables of actions, those of
+//! tickets and all that is rare, or both.
+
+mod actions;
 
 use diesel::{PgConnection, RunQueryDsl, sql_types::BigInt};
 
+use self::actions::actions;
 use super::{Written, json, subject_columns};
 use crate::{
     domain::record::Write,
@@ -107,10 +111,24 @@ impl Statement for Usual {
     type Row = (BigInt, BigInt);
 }
 
+struct WithRest;
+
+impl Statement for WithRest {
+    const TEXT: &'static str = concat!(usual!(), rest!(), answer!());
+    type Row = (BigInt, BigInt);
+}
+
+struct WithActions;
+
+impl Statement for WithActions {
+    const TEXT: &'static str = concat!(usual!(), actions!(), answer!());
+    type Row = (BigInt, BigInt);
+}
+
 struct Whole;
 
 impl Statement for Whole {
-    const TEXT: &'static str = concat!(usual!(), rest!(), answer!());
+    const TEXT: &'static str = concat!(usual!(), actions!(), rest!(), answer!());
     type Row = (BigInt, BigInt);
 }
 
@@ -144,27 +162,37 @@ pub(super) fn write(
         Bind::BigInts(subjects.iter().map(|row| row.created).collect()),
     ]);
     audit_binds(write, &mut binds);
-    let usual = write.tickets.is_empty()
-        && write.escalations.is_empty()
-        && write.teams.is_empty()
-        && write.parked.is_empty()
-        && write.unparked.is_empty()
-        && write.attempts_over.is_empty();
-    if !usual {
+    let columns = actions::Columns::of(write)?;
+    let has_actions = actions::has(write);
+    if has_actions {
+        actions::binds(write, &columns, &mut binds);
+    }
+    let has_rest = has_rest(write);
+    if has_rest {
         ticket_binds(write, &texts, &mut binds);
         escalation_binds(write, &mut binds);
         rest_binds(write, &mut binds);
     }
-    let rows: Vec<(i64, i64)> = if usual {
-        Fixed::<Usual>::new(binds).load(connection)?
-    } else {
-        Fixed::<Whole>::new(binds).load(connection)?
+    let rows: Vec<(i64, i64)> = match (has_actions, has_rest) {
+        (false, false) => Fixed::<Usual>::new(binds).load(connection)?,
+        (true, false) => Fixed::<WithActions>::new(binds).load(connection)?,
+        (false, true) => Fixed::<WithRest>::new(binds).load(connection)?,
+        (true, true) => Fixed::<Whole>::new(binds).load(connection)?,
     };
     Ok(match rows.first() {
         Some((1, 1)) => Written::All,
         Some((1, _)) => Written::Retired,
         _ => Written::Stale,
     })
+}
+
+fn has_rest(write: &Write) -> bool {
+    !(write.tickets.is_empty()
+        && write.escalations.is_empty()
+        && write.teams.is_empty()
+        && write.parked.is_empty()
+        && write.unparked.is_empty()
+        && write.attempts_over.is_empty())
 }
 
 /// The texts of tickets that are made for the statement alone.

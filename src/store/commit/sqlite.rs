@@ -2,6 +2,8 @@
 //!
 //! Measured in the architecture: within 20 % of many-row inserts, and each is prepared once.
 
+mod actions;
+
 use diesel::{SqliteConnection, prelude::*, upsert::excluded};
 
 use super::{SubjectColumns, Written, json, subject_columns};
@@ -34,6 +36,7 @@ pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<Written, 
     for escalation in &write.escalations {
         upsert_escalation(c, escalation)?;
     }
+    actions::write(c, write)?;
     for (name, turn) in &write.teams {
         diesel::insert_into(teams::table)
             .values((teams::name.eq(name), teams::turn.eq(turn)))

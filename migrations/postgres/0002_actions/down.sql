@@ -1,0 +1,6 @@
+DROP TABLE leads;
+DROP TABLE reservations;
+DROP TABLE budgets;
+DROP TABLE executions;
+DROP TABLE approvals;
+DROP TABLE requests;

@@ -1,0 +1,68 @@
+-- Governed actions. A thing's whole state stands in `body`, as JSON; the columns beside it
+-- are those by which it is found.
+
+CREATE TABLE requests (
+    ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    request_id TEXT COLLATE "C" NOT NULL,
+    subject TEXT COLLATE "C" NOT NULL,
+    action TEXT COLLATE "C" NOT NULL,
+    actor TEXT COLLATE "C" NOT NULL,
+    customer_id TEXT COLLATE "C" NOT NULL,
+    state TEXT COLLATE "C" NOT NULL,
+    requested_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    body TEXT NOT NULL,
+    CONSTRAINT requests_id UNIQUE (request_id)
+) WITH (fillfactor = 75, toast_tuple_target = 8160);
+CREATE INDEX requests_subject ON requests (subject);
+
+CREATE TABLE approvals (
+    ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    approval_id TEXT COLLATE "C" NOT NULL,
+    request_id TEXT COLLATE "C" NOT NULL,
+    subject TEXT COLLATE "C" NOT NULL,
+    action TEXT COLLATE "C" NOT NULL,
+    state TEXT COLLATE "C" NOT NULL,
+    requested_at BIGINT NOT NULL,
+    due_at BIGINT,
+    body TEXT NOT NULL,
+    CONSTRAINT approvals_id UNIQUE (approval_id)
+);
+CREATE INDEX approvals_due ON approvals (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX approvals_pending ON approvals (ordinal) WHERE state = 'pending';
+
+CREATE TABLE executions (
+    request_id TEXT COLLATE "C" PRIMARY KEY,
+    daemon BIGINT NOT NULL,
+    due_at BIGINT NOT NULL,
+    body TEXT NOT NULL
+) WITH (fillfactor = 75);
+
+CREATE TABLE budgets (
+    name TEXT COLLATE "C" NOT NULL,
+    key TEXT COLLATE "C" NOT NULL,
+    window_us BIGINT,
+    count BIGINT NOT NULL,
+    sum TEXT NOT NULL,
+    rolled_to BIGINT NOT NULL,
+    PRIMARY KEY (name, key)
+) WITH (fillfactor = 50);
+
+CREATE TABLE reservations (
+    name TEXT COLLATE "C" NOT NULL,
+    key TEXT COLLATE "C" NOT NULL,
+    request_id TEXT COLLATE "C" NOT NULL,
+    at BIGINT NOT NULL,
+    amount TEXT NOT NULL,
+    PRIMARY KEY (name, key, request_id)
+);
+CREATE INDEX reservations_at ON reservations (name, key, at);
+
+CREATE TABLE leads (
+    ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    lead_id TEXT COLLATE "C" NOT NULL,
+    conversation_id TEXT COLLATE "C" NOT NULL,
+    created_at BIGINT NOT NULL,
+    body TEXT NOT NULL,
+    CONSTRAINT leads_id UNIQUE (lead_id)
+);

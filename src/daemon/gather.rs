@@ -1,0 +1,162 @@
+//! Gathering what a decided batch changed: each thing once, as it is at the end, sorted by its key.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::round::Finished;
+use crate::domain::{
+    approval::Approval,
+    budget::{BudgetKey, Reservation},
+    escalation::Escalation,
+    execution::Execution,
+    ids::SubjectId,
+    outcome::Change,
+    record::{Tail, Write, WrittenRequest},
+    ticket::Ticket,
+    world::{Subject, World},
+};
+
+/// What was reserved or given back, by budget and request; `false`: given back.
+type Reservations = BTreeMap<(BudgetKey, String), (Reservation, bool)>;
+
+#[derive(Default)]
+struct Gathered {
+    subjects: BTreeMap<SubjectId, Subject>,
+    tickets: BTreeMap<String, Arc<Ticket>>,
+    escalations: BTreeMap<String, Arc<Escalation>>,
+    requests: BTreeMap<String, WrittenRequest>,
+    approvals: BTreeMap<String, Arc<Approval>>,
+    executions: BTreeMap<String, Option<Arc<Execution>>>,
+    reservations: Reservations,
+    teams: BTreeMap<String, i64>,
+}
+
+/// Gives what a batch writes, but for its rows in the journal and the audit log.
+pub(super) fn changed(finished: &[Finished], world: &World) -> Write {
+    let mut write = nothing();
+    let mut gathered = Gathered::default();
+    for one in finished {
+        let subject = &one.input.event.subject;
+        if let Some(row) = world.subjects.get(subject) {
+            let rows = &mut gathered.subjects;
+            rows.entry(subject.clone()).or_insert_with(|| row.clone());
+        }
+        for change in &one.outcome.changes {
+            match change {
+                Change::Park(parked) => write.parked.push((parked.clone(), one.now)),
+                Change::Unpark(id) => write.unparked.push(id.clone()),
+                Change::Lead(lead) => write.leads.push(Arc::clone(lead)),
+                other => gathered.take(other, world),
+            }
+        }
+    }
+    gathered.put_into(&mut write, world);
+    write
+}
+
+impl Gathered {
+    fn take(&mut self, change: &Change, world: &World) {
+        match change {
+            Change::Ticket(ticket) => {
+                let id = ticket.ticket_id.clone();
+                self.tickets.insert(id, Arc::clone(ticket));
+            }
+            Change::Escalation(escalation) => {
+                let id = escalation.escalation_id.clone();
+                self.escalations.insert(id, Arc::clone(escalation));
+            }
+            Change::Request { request, is_new } => {
+                let id = request.request_id.clone();
+                let was_new = self.requests.get(&id).is_some_and(|before| before.is_new);
+                let written = WrittenRequest {
+                    request: Arc::clone(request),
+                    is_new: *is_new || was_new,
+                };
+                self.requests.insert(id, written);
+            }
+            Change::Approval(approval) => {
+                let id = approval.approval_id.clone();
+                self.approvals.insert(id, Arc::clone(approval));
+            }
+            Change::Execution(execution) => {
+                let id = execution.request_id.clone();
+                self.executions.insert(id, Some(Arc::clone(execution)));
+            }
+            Change::ExecutionOver(id) => {
+                self.executions.insert(id.clone(), None);
+            }
+            Change::Reserve(key, reservation) => self.reserve(key, reservation, true),
+            Change::Release(key, reservation) => self.reserve(key, reservation, false),
+            Change::TeamTurn(team) => {
+                let turn = world.teams.get(team).map_or(0, |load| load.turn);
+                self.teams.insert(team.clone(), turn);
+            }
+            Change::Conversation(_)
+            | Change::Lead(_)
+            | Change::Message(_)
+            | Change::NumberTaken
+            | Change::Park(_)
+            | Change::Unpark(_) => {}
+        }
+    }
+
+    fn reserve(&mut self, key: &BudgetKey, reservation: &Reservation, is_taken: bool) {
+        let place = (key.clone(), reservation.request_id.clone());
+        self.reservations
+            .insert(place, (reservation.clone(), is_taken));
+    }
+
+    fn put_into(self, write: &mut Write, world: &World) {
+        write.subjects = self.subjects.into_values().collect();
+        write.tickets = self.tickets.into_values().collect();
+        write.escalations = self.escalations.into_values().collect();
+        write.requests = self.requests.into_values().collect();
+        write.approvals = self.approvals.into_values().collect();
+        write.teams = self.teams.into_iter().collect();
+        for (id, execution) in self.executions {
+            match execution {
+                Some(execution) => write.executions.push(execution),
+                None => write.executions_over.push(id),
+            }
+        }
+        for ((key, _), (reservation, is_taken)) in self.reservations {
+            let budget = world.budgets.get(&key).cloned().unwrap_or_default();
+            if write.budgets.last().is_none_or(|(last, _)| *last != key) {
+                write.budgets.push((key.clone(), budget));
+            }
+            let list = if is_taken {
+                &mut write.reserved
+            } else {
+                &mut write.released
+            };
+            list.push((key, reservation));
+        }
+    }
+}
+
+fn nothing() -> Write {
+    Write {
+        journal: Vec::new(),
+        subjects: Vec::new(),
+        tickets: Vec::new(),
+        escalations: Vec::new(),
+        requests: Vec::new(),
+        approvals: Vec::new(),
+        executions: Vec::new(),
+        executions_over: Vec::new(),
+        budgets: Vec::new(),
+        reserved: Vec::new(),
+        released: Vec::new(),
+        leads: Vec::new(),
+        teams: Vec::new(),
+        audit: Vec::new(),
+        parked: Vec::new(),
+        unparked: Vec::new(),
+        attempts_over: Vec::new(),
+        tail: Tail {
+            position: 0,
+            audit_sequence: 0,
+            audit_hash: [0; 32],
+        },
+        watermark: (0, 0),
+    }
+}

@@ -1,0 +1,466 @@
+//! Moving a request along: what follows from how a validation or an execution came out.
+//!
+//! Every move goes through [`Case::put_request`], which refuses an illegal one, and each is
+//! published and on record.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Case, Stop,
+    gate::{self, Passage, Refusal, Validated},
+};
+use crate::domain::{
+    action::{Action, Level},
+    actor::Actor,
+    approval::Approval,
+    audit::AuditOutcome,
+    budget::{BudgetKey, Reservation},
+    effect::Escalate,
+    escalation::Trigger,
+    event::Reason,
+    outcome::Change,
+    request::{Request, RequestState, Reserved},
+    template::Template,
+    time::{Span, Timestamp},
+    verdict::Verdict,
+    world::Need,
+};
+
+impl Case<'_> {
+    /// Gives a request of this subject, with what this decision has changed on it.
+    pub(super) fn request(&self, id: &str) -> Result<Option<Arc<Request>>, Need> {
+        if let Some(request) = self.requests.get(id) {
+            return Ok(Some(Arc::clone(request)));
+        }
+        let subject = self.input.event.subject.as_str();
+        let found = self.world.request(id)?;
+        Ok(found
+            .filter(|request| request.subject == subject)
+            .map(Arc::clone))
+    }
+
+    /// Gives a request that an input names.
+    ///
+    /// *Errors*: `unknown_reference`.
+    pub(super) fn named_request(&self, id: &str) -> Result<Request, Stop> {
+        let found = self.request(id)?;
+        found.map(|request| (*request).clone()).ok_or_else(|| {
+            let subject = &self.input.event.subject;
+            let detail = format!("`{subject}` has no request `{id}`");
+            Stop::refuse(Reason::UnknownReference, "data.request_id", detail)
+        })
+    }
+
+    /// Gives the definition of a request's action, where it is still there.
+    pub(super) fn action_of(&self, request: &Request) -> Option<Arc<Action>> {
+        let actions = &self.settings.catalogue.actions;
+        actions.get(&request.action).map(Arc::clone)
+    }
+
+    /// Tells whether a request belongs to a conversation.
+    pub(super) fn has_conversation(&self, request: &Request) -> bool {
+        request.subject != request.request_id
+    }
+
+    /// Gives the values that the templates of a request's action take.
+    pub(super) fn values_of(&self, request: &Request) -> Map<String, Value> {
+        let known = self.conversation();
+        let conversation = json!({
+            "id": request.subject,
+            "channel": known.map(|known| known.channel.clone()),
+            "attributes": known.map(|known| known.attributes.clone()),
+        });
+        let customer = known.map(|known| &*known.customer);
+        gate::values(&request.params, customer, conversation)
+    }
+
+    /// Puts a request in its new state and keeps the conversation's list of waiting ones.
+    ///
+    /// *Errors*: `illegal_move`.
+    pub(super) fn put_request(
+        &mut self,
+        mut request: Request,
+        to: RequestState,
+    ) -> Result<Request, Stop> {
+        let is_new = !self.requests.contains_key(&request.request_id)
+            && self.world.request(&request.request_id)?.is_none();
+        if request.state != to {
+            check_move(&request, to)?;
+            request.state = to;
+        }
+        request.updated_at = self.now;
+        if self.has_conversation(&request) {
+            let id = &request.request_id;
+            let is_listed = self
+                .conversation()
+                .is_some_and(|known| known.waiting_requests.contains(id));
+            if to.is_waiting() && !is_listed {
+                self.conversation_mut().waiting_requests.insert(id.clone());
+            } else if !to.is_waiting() && is_listed {
+                self.conversation_mut().waiting_requests.remove(id);
+            }
+        }
+        let kept = Arc::new(request.clone());
+        self.requests
+            .insert(request.request_id.clone(), Arc::clone(&kept));
+        self.change(Change::Request {
+            request: kept,
+            is_new,
+        });
+        Ok(request)
+    }
+
+    /// Publishes a report about a request: `request_id`, `action`, and what `more` adds.
+    pub(super) fn report(&mut self, kind: &'static str, request: &Request, more: Value) {
+        let mut data = json!({"request_id": request.request_id, "action": request.action});
+        if self.has_conversation(request) {
+            data["conversation_id"] = json!(request.subject);
+        }
+        if let Value::Object(more) = more {
+            for (name, value) in more.into_iter().filter(|(_, value)| !value.is_null()) {
+                data[&name] = value;
+            }
+        }
+        self.publish(kind, data);
+    }
+
+    /// Tells the customer something, where there is one to tell.
+    pub(super) fn say(
+        &mut self,
+        request: &Request,
+        text: impl Fn(&Action) -> Option<&Template>,
+        output: Option<&Value>,
+    ) {
+        let Some(action) = self.action_of(request) else {
+            return;
+        };
+        let Some(template) = text(&action).filter(|_| self.has_conversation(request)) else {
+            return;
+        };
+        let mut values = self.values_of(request);
+        if let Some(Value::Object(output)) = output {
+            values.extend(output.clone());
+        }
+        let text = template.expand(&values, str::to_owned);
+        self.send_message(&text, &format!("action:{}", request.action));
+    }
+
+    /// Validates a request and moves it on as far as it may go now.
+    pub(super) fn pass(
+        &mut self,
+        request: Request,
+        approved: Option<Approval>,
+    ) -> Result<(), Stop> {
+        let validated = self.validate(&request, approved.as_ref())?;
+        let Validated {
+            checks,
+            passage,
+            reserve,
+            reserve_over,
+            fired,
+            failures,
+        } = validated;
+        self.note_checks(&checks);
+        let mut request = Request { checks, ..request };
+        self.carry_out(Verdict {
+            fired,
+            failures,
+        })?;
+        if !matches!(passage, Passage::Denied(_)) {
+            self.reserve(&mut request, reserve);
+        }
+        match passage {
+            Passage::Denied(refusal) => self.deny(request, &refusal, approved),
+            Passage::Confirm(prompt) => self.ask_customer(request, &prompt),
+            Passage::Approve(wanted) => self.ask_people(request, wanted, approved),
+            Passage::Go => {
+                self.reserve(&mut request, reserve_over);
+                if let Some(approval) = approved {
+                    self.consume(approval, &request)?;
+                }
+                self.go(request)
+            }
+        }
+    }
+
+    fn reserve(
+        &mut self,
+        request: &mut Request,
+        wanted: Vec<(BudgetKey, Reservation, Option<Span>)>,
+    ) {
+        for (key, reservation, window) in wanted {
+            request.reserved.push(Reserved {
+                limit: key.limit.clone(),
+                key: key.key.clone(),
+                amount: reservation.amount,
+                at: reservation.at,
+                window,
+            });
+            self.change(Change::Reserve(key, reservation));
+        }
+    }
+
+    /// Gives back what a request holds of its budgets; what has left its window is not held any more.
+    pub(super) fn release(&mut self, request: &mut Request) -> Result<(), Stop> {
+        let mut needs = Vec::new();
+        let live = |held: &Reserved, now: Timestamp| {
+            held.window.is_none_or(|window| held.at > now.minus(window))
+        };
+        for held in request.reserved.iter().filter(|held| live(held, self.now)) {
+            let key = BudgetKey {
+                limit: held.limit.clone(),
+                key: held.key.clone(),
+            };
+            needs.extend(self.world.budget(&key, held.window).err());
+        }
+        if !needs.is_empty() {
+            return Err(Stop::Needs(needs));
+        }
+        for held in std::mem::take(&mut request.reserved) {
+            if !live(&held, self.now) {
+                continue;
+            }
+            let key = BudgetKey {
+                limit: held.limit,
+                key: held.key,
+            };
+            let reservation = Reservation {
+                request_id: request.request_id.clone(),
+                at: held.at,
+                amount: held.amount,
+            };
+            self.change(Change::Release(key, reservation));
+        }
+        Ok(())
+    }
+
+    /// Says no, for good.
+    pub(super) fn deny(
+        &mut self,
+        mut request: Request,
+        refusal: &Refusal,
+        approved: Option<Approval>,
+    ) -> Result<(), Stop> {
+        self.release(&mut request)?;
+        if let Some(mut approval) = approved
+            && approval.supersede()
+        {
+            self.change(Change::Approval(Arc::new(approval)));
+        }
+        request.code = Some(refusal.code.to_owned());
+        request.reason = Some(refusal.reason.clone());
+        let request = self.put_request(request, RequestState::Denied)?;
+        let errors = (!refusal.errors.is_empty()).then(|| json!(refusal.errors));
+        self.report(
+            "action.denied",
+            &request,
+            json!({"code": refusal.code, "reason": refusal.reason, "rule": refusal.rule, "errors": errors}),
+        );
+        self.end_as(AuditOutcome::Denied);
+        self.record(json!({
+            "effect": "action_denied", "request_id": request.request_id, "action": request.action,
+            "code": refusal.code, "rule": refusal.rule,
+        }));
+        // Whoever is handed to a person is told so by the transfer.
+        if refusal.escalates {
+            let reason = format!("`{}` was denied: {}", request.action, refusal.reason);
+            self.hand_to_person(&request, Trigger::Approval, &reason);
+        } else {
+            self.say(&request, |action| action.say.denied.as_ref(), None);
+        }
+        self.reversal_ended(&request, false, &refusal.reason)
+    }
+
+    fn ask_customer(&mut self, request: Request, prompt: &str) -> Result<(), Stop> {
+        let request = self.put_request(request, RequestState::AwaitingConfirmation)?;
+        self.report(
+            "action.awaiting_confirmation",
+            &request,
+            json!({"prompt": prompt}),
+        );
+        self.record_move("action_awaiting_confirmation", &request);
+        if self.has_conversation(&request) {
+            self.send_message(prompt, &format!("confirmation:{}", request.action));
+        }
+        Ok(())
+    }
+
+    fn go(&mut self, request: Request) -> Result<(), Stop> {
+        let Some(action) = self.action_of(&request) else {
+            return Ok(());
+        };
+        let request = self.put_request(request, RequestState::Ready)?;
+        if action.approval == Level::Notify {
+            self.report("action.notice", &request, json!({"params": request.params}));
+        }
+        self.perform(request, &action)
+    }
+
+    /// Ends a request that was carried out.
+    pub(super) fn succeed(&mut self, mut request: Request, output: Value) -> Result<(), Stop> {
+        if let Some(action) = self.action_of(&request) {
+            self.keep_output(&request, &action, &output);
+        }
+        request.output = Some(output.clone());
+        request.succeeded_at = Some(self.now);
+        let request = self.put_request(request, RequestState::Succeeded)?;
+        self.report(
+            "action.succeeded",
+            &request,
+            json!({"output": output, "attempts": request.attempts}),
+        );
+        self.record_move("action_succeeded", &request);
+        self.say(&request, |action| action.say.succeeded.as_ref(), Some(&output));
+        self.reversal_ended(&request, true, "")
+    }
+
+    /// Puts looked-up values into the conversation's attributes, where the action says so.
+    fn keep_output(&mut self, request: &Request, action: &Action, output: &Value) {
+        let (Value::Object(members), true) = (output, self.has_conversation(request)) else {
+            return;
+        };
+        if action.output.attributes.is_empty() {
+            return;
+        }
+        let kept = action.output.attributes.iter();
+        let kept: Map<String, Value> = kept
+            .map(|(name, template)| (name.clone(), template.value(members)))
+            .collect();
+        self.conversation_mut().keep_attributes(&kept);
+    }
+
+    /// Ends a request that was not carried out, for certain; or, with the code `output`, that was and
+    /// whose answer is not what the action promises: its part of the budget stays taken then.
+    pub(super) fn fail(
+        &mut self,
+        mut request: Request,
+        code: &'static str,
+        reason: &str,
+    ) -> Result<(), Stop> {
+        if code != "output" {
+            self.release(&mut request)?;
+        }
+        request.code = Some(code.to_owned());
+        request.reason = Some(reason.to_owned());
+        let request = self.put_request(request, RequestState::Failed)?;
+        self.report(
+            "action.failed",
+            &request,
+            json!({"code": code, "reason": reason, "attempts": request.attempts}),
+        );
+        self.end_as(AuditOutcome::Failed);
+        self.record_move("action_failed", &request);
+        self.say(&request, |action| action.say.failed.as_ref(), None);
+        self.reversal_ended(&request, false, reason)
+    }
+
+    /// Nobody knows whether it was done; a person finds out.
+    pub(super) fn end_unknown(&mut self, mut request: Request, reason: &str) -> Result<(), Stop> {
+        request.reason = Some(reason.to_owned());
+        let request = self.put_request(request, RequestState::Unknown)?;
+        self.report(
+            "action.unknown",
+            &request,
+            json!({"reason": reason, "attempts": request.attempts}),
+        );
+        self.end_as(AuditOutcome::Failed);
+        self.record_move("action_unknown", &request);
+        self.say(&request, |action| action.say.unknown.as_ref(), None);
+        let task = format!(
+            "did `{}` happen? {reason}; settle request {}",
+            request.action, request.request_id
+        );
+        self.ask_for_help(&request, Trigger::Action, &task);
+        Ok(())
+    }
+
+    /// Withdraws every request of the conversation that waits: it is over.
+    pub(super) fn cancel_waiting(&mut self) -> Result<(), Stop> {
+        let waiting = self.conversation().map(|known| known.waiting_requests.clone());
+        let waiting = waiting.unwrap_or_default();
+        for id in &waiting {
+            self.cancel_request(id, "conversation")?;
+        }
+        Ok(())
+    }
+
+    /// Withdraws a request that waits.
+    pub(super) fn cancel_request(&mut self, id: &str, reason: &'static str) -> Result<(), Stop> {
+        let Some(request) = self.request(id)? else {
+            return Ok(());
+        };
+        let mut request = (*request).clone();
+        check_move(&request, RequestState::Cancelled)?;
+        self.release(&mut request)?;
+        if let Some(approval_id) = request.approval_id.clone() {
+            self.cancel_approval(&approval_id, reason)?;
+        }
+        request.reason = Some(reason.to_owned());
+        let request = self.put_request(request, RequestState::Cancelled)?;
+        self.report("action.cancelled", &request, json!({"reason": reason}));
+        self.record_move("action_cancelled", &request);
+        self.reversal_ended(&request, false, reason)
+    }
+
+    /// Puts on record how a request has moved.
+    pub(super) fn record_move(&mut self, effect: &str, request: &Request) {
+        self.record(json!({
+            "effect": effect, "request_id": request.request_id, "action": request.action,
+            "approval_id": request.approval_id, "code": request.code, "reverses": request.reverses,
+        }));
+    }
+
+    /// Hands the conversation to a person: an escalation, and the transfer that says so to the customer.
+    pub(super) fn hand_to_person(&mut self, request: &Request, trigger: Trigger, reason: &str) {
+        if !self.has_conversation(request) {
+            return;
+        }
+        self.ask_for_help(request, trigger, reason);
+        let action = self.action_of(request);
+        let said = action.and_then(|action| action.say.denied.clone());
+        let values = self.values_of(request);
+        let message = said.map_or_else(
+            || "A colleague takes over from here.".to_owned(),
+            |template| template.expand(&values, str::to_owned),
+        );
+        self.publish(
+            "conversation.transfer",
+            json!({"conversation_id": request.subject, "to": "human", "reason": reason, "message": message}),
+        );
+    }
+
+    /// Escalates, where there is a conversation.
+    pub(super) fn ask_for_help(&mut self, request: &Request, trigger: Trigger, reason: &str) {
+        if !self.has_conversation(request) {
+            return;
+        }
+        let wish = Escalate {
+            reason: reason.to_owned(),
+            ..Escalate::default()
+        };
+        let actor = Actor::system("provost");
+        let data = json!({"trigger": trigger, "actor": actor, "wish": wish, "reason": reason});
+        if let Value::Object(data) = data {
+            self.ask_house("escalation.requested", data);
+        }
+    }
+}
+
+/// Refuses a move that the specification does not have.
+pub(super) fn check_move(request: &Request, to: RequestState) -> Result<(), Stop> {
+    if request.state.may_become(to) {
+        return Ok(());
+    }
+    let reason = if request.state.is_settled() {
+        Reason::Settled
+    } else {
+        Reason::IllegalMove
+    };
+    let detail = format!(
+        "request `{}` is {}, it cannot become {to}",
+        request.request_id, request.state
+    );
+    Err(Stop::refuse(reason, "data.request_id", detail))
+}

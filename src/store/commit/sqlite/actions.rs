@@ -1,0 +1,145 @@
+//! Writing what a batch says about governed actions, on SQLite.
+
+use diesel::{SqliteConnection, prelude::*, upsert::excluded};
+
+use crate::{
+    domain::{
+        approval::Approval,
+        budget::{Budget, BudgetKey},
+        execution::Execution,
+        record::{Write, WrittenRequest},
+    },
+    store::{
+        commit::json,
+        error::StoreError,
+        schema::{approvals, budgets, executions, leads, requests, reservations},
+    },
+};
+
+/// Writes requests, approvals, executions, budgets and leads.
+pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<(), StoreError> {
+    for written in &write.requests {
+        write_request(c, written)?;
+    }
+    for approval in &write.approvals {
+        upsert_approval(c, approval)?;
+    }
+    for execution in &write.executions {
+        upsert_execution(c, execution, write.watermark.0)?;
+    }
+    for id in &write.executions_over {
+        diesel::delete(executions::table.find(id)).execute(c)?;
+    }
+    for (key, budget) in &write.budgets {
+        set_budget(c, key, budget)?;
+    }
+    for (key, reservation) in &write.reserved {
+        diesel::insert_into(reservations::table)
+            .values((
+                reservations::name.eq(&key.limit),
+                reservations::key.eq(&key.key),
+                reservations::request_id.eq(&reservation.request_id),
+                reservations::at.eq(reservation.at.micros()),
+                reservations::amount.eq(reservation.amount.to_string()),
+            ))
+            .on_conflict_do_nothing()
+            .execute(c)?;
+    }
+    for (key, reservation) in &write.released {
+        let place = (&key.limit, &key.key, &reservation.request_id);
+        diesel::delete(reservations::table.find(place)).execute(c)?;
+    }
+    for lead in &write.leads {
+        diesel::insert_into(leads::table)
+            .values((
+                leads::lead_id.eq(&lead.lead_id),
+                leads::conversation_id.eq(&lead.conversation_id),
+                leads::created_at.eq(lead.created_at.micros()),
+                leads::body.eq(json(lead)?),
+            ))
+            .execute(c)?;
+    }
+    Ok(())
+}
+
+fn write_request(c: &mut SqliteConnection, written: &WrittenRequest) -> Result<(), StoreError> {
+    let request = &written.request;
+    let body = json(request)?;
+    if written.is_new {
+        diesel::insert_into(requests::table)
+            .values((
+                requests::request_id.eq(&request.request_id),
+                requests::subject.eq(&request.subject),
+                requests::action.eq(&request.action),
+                requests::actor.eq(request.actor.label()),
+                requests::customer_id.eq(&request.customer_id),
+                requests::state.eq(request.state.as_str()),
+                requests::requested_at.eq(request.requested_at.micros()),
+                requests::updated_at.eq(request.updated_at.micros()),
+                requests::body.eq(body),
+            ))
+            .execute(c)?;
+    } else {
+        diesel::update(requests::table.filter(requests::request_id.eq(&request.request_id)))
+            .set((
+                requests::state.eq(request.state.as_str()),
+                requests::updated_at.eq(request.updated_at.micros()),
+                requests::body.eq(body),
+            ))
+            .execute(c)?;
+    }
+    Ok(())
+}
+
+fn upsert_approval(c: &mut SqliteConnection, approval: &Approval) -> Result<usize, StoreError> {
+    Ok(diesel::insert_into(approvals::table)
+        .values((
+            approvals::approval_id.eq(&approval.approval_id),
+            approvals::request_id.eq(&approval.request_id),
+            approvals::subject.eq(&approval.subject),
+            approvals::action.eq(&approval.action),
+            approvals::state.eq(approval.state.as_str()),
+            approvals::requested_at.eq(approval.requested_at.micros()),
+            approvals::due_at.eq(approval.due_at().map(|at| at.micros())),
+            approvals::body.eq(json(approval)?),
+        ))
+        .on_conflict(approvals::approval_id)
+        .do_update()
+        .set((
+            approvals::state.eq(excluded(approvals::state)),
+            approvals::due_at.eq(excluded(approvals::due_at)),
+            approvals::body.eq(excluded(approvals::body)),
+        ))
+        .execute(c)?)
+}
+
+fn upsert_execution(
+    c: &mut SqliteConnection,
+    execution: &Execution,
+    daemon: i64,
+) -> Result<usize, StoreError> {
+    Ok(diesel::insert_into(executions::table)
+        .values((
+            executions::request_id.eq(&execution.request_id),
+            executions::daemon.eq(daemon),
+            executions::due_at.eq(execution.due_at.micros()),
+            executions::body.eq(json(execution)?),
+        ))
+        .on_conflict(executions::request_id)
+        .do_update()
+        .set((
+            executions::daemon.eq(excluded(executions::daemon)),
+            executions::due_at.eq(excluded(executions::due_at)),
+            executions::body.eq(excluded(executions::body)),
+        ))
+        .execute(c)?)
+}
+
+fn set_budget(c: &mut SqliteConnection, key: &BudgetKey, budget: &Budget) -> QueryResult<usize> {
+    diesel::update(budgets::table.find((&key.limit, &key.key)))
+        .set((
+            budgets::count.eq(budget.count),
+            budgets::sum.eq(budget.sum.to_string()),
+        ))
+        .execute(c)
+}
