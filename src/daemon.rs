@@ -11,6 +11,8 @@ mod batch;
 mod beat;
 mod consume;
 mod crash_point;
+mod dispatch;
+mod due;
 mod gather;
 mod identity;
 mod intake;

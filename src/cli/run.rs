@@ -128,7 +128,9 @@ async fn live(config: Config, folders: Folders) -> ExitCode {
     let running = match started {
         Ok(running) => running,
         Err(StartError::Policy(fault)) => return refuse(&fault, &rules_folder),
-        Err(StartError::Store(error)) => return Failure::new(error.to_string()).report(),
+        Err(error @ (StartError::Store(_) | StartError::Outbound(_))) => {
+            return Failure::new(error.to_string()).report();
+        }
     };
     let address = listener.local_addr().map_or_else(
         |_| running.app.config.http.listen.clone(),

@@ -14,6 +14,8 @@ use super::{
     app::App,
     beat::Heart,
     consume::{self, QueueEntry, Reading},
+    dispatch::{Dispatch, Ground},
+    due,
     identity::Identity,
     intake::{Intake, Lanes},
     lane::{Lane, Shared},
@@ -30,8 +32,9 @@ use crate::{
     clock::Clock,
     config::Config,
     decide::Entry,
-    domain::actor::Actor,
-    store::{Registration, Role, Store, StoreError},
+    domain::{actor::Actor, execution::Execution},
+    outbound::{Outbound, SystemLookup},
+    store::{NOBODY, Registration, Role, Store, StoreError},
 };
 
 /// How many chunks of units wait in front of a lane.
@@ -41,6 +44,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// The parts that live as long as the daemon.
 pub(super) struct House {
+    pub(super) dispatch: Dispatch,
     pub(super) relay: Arc<Relay>,
     pub(super) identity: Arc<Identity>,
     pub(super) lanes: Vec<std::thread::JoinHandle<()>>,
@@ -105,13 +109,35 @@ pub(super) async fn register(
     Ok((registered, backlog))
 }
 
+/// Makes the way out.
+///
+/// *Errors*: when TLS cannot be set up.
+pub(super) fn way_out(config: &Config, clock: &Clock) -> Result<Outbound, String> {
+    let allowed = &config.outbound.allow_addresses;
+    Outbound::new(allowed, Arc::new(SystemLookup), clock.clone())
+}
+
+/// Gives the executions that a run before left, its own or nobody's; the latter were never sent.
+pub(super) async fn left_over(
+    store: &Store,
+    daemon: i64,
+) -> Result<(Vec<Execution>, Vec<Execution>), StoreError> {
+    store
+        .write(move |desk| {
+            let own = desk.executions_of(daemon)?;
+            let unsent = desk.executions_hand_over(NOBODY, daemon)?;
+            Ok((own, unsent))
+        })
+        .await
+}
+
 /// Makes the parts: lanes at work, a link that connects, a way in.
 pub(super) fn house(
     config: Arc<Config>,
     store: Store,
     (registered, backlog): (Registration, Backlog),
     ruling: Ruling,
-    clock: Clock,
+    (clock, outbound): (Clock, Outbound),
 ) -> House {
     let has_broker = !config.broker.urls().is_empty();
     let lane_count = if store.has_lanes() {
@@ -122,7 +148,14 @@ pub(super) fn house(
     let relay = Arc::new(Relay::new(backlog, has_broker));
     let identity = Arc::new(Identity::new(registered));
     let in_force = Arc::new(InForce::new(ruling));
+    let dispatch = Dispatch::new(Ground {
+        clock: clock.clone(),
+        in_force: Arc::clone(&in_force),
+        outbound,
+        source: config.source.clone(),
+    });
     let shared = Arc::new(Shared {
+        dispatch: dispatch.clone(),
         store,
         reading: reading(&config, &in_force, &clock),
         in_force,
@@ -156,7 +189,10 @@ pub(super) fn house(
         };
         broker::start(settings, stop_relay.clone())
     });
+    let publisher = link.as_ref().map(|link| link.publisher.clone());
+    dispatch.connect(intake.clone(), publisher);
     House {
+        dispatch,
         relay,
         identity,
         lanes,
@@ -288,6 +324,7 @@ impl House {
             gate: self.gate.clone(),
             publisher,
             envelope: self.shared.envelope.clone(),
+            dispatch: self.dispatch.clone(),
             tasks: tasks.clone(),
             stop: stop.clone(),
         };
@@ -300,6 +337,7 @@ impl House {
             stop.clone(),
         ));
         tasks.spawn(retention::run(app.clone(), stop.clone()));
+        tasks.spawn(due::run(app.clone(), stop.clone()));
         if self.config.policy.watch {
             let watched = vec![app.folders.rules.clone(), app.folders.config.clone()];
             tasks.spawn(folder_watch::run(app.clone(), watched, stop.clone()));

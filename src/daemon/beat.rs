@@ -9,11 +9,11 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{app::App, identity::Identity, outgoing::Envelope, publish::Post, relay::Relay};
+use super::{app::App, dispatch::Dispatch, identity::Identity, outgoing::Envelope, publish::Post, relay::Relay};
 use crate::{
     broker::Publisher,
     domain::time::{Span, Timestamp},
-    store::{Daemon, Registration},
+    store::{Daemon, NOBODY, Registration},
 };
 
 /// How often the daemon's row is renewed.
@@ -39,6 +39,8 @@ pub(super) struct Heart {
     pub(super) publisher: Option<Publisher>,
     /// What a result looks like.
     pub(super) envelope: Envelope,
+    /// Carries on what others had under way.
+    pub(super) dispatch: Dispatch,
     /// Runs what outlasts a beat.
     pub(super) tasks: TaskTracker,
     /// Ends the work.
@@ -94,8 +96,13 @@ impl Heart {
             .write(move |desk| {
                 let is_held =
                     desk.daemon_watermark(held)? || desk.daemon_beat(held.id, held.epoch)?;
+                let unsent = if desk.executions_of(NOBODY)?.is_empty() {
+                    Vec::new()
+                } else {
+                    desk.executions_hand_over(NOBODY, held.id)?
+                };
                 Ok((
-                    is_held,
+                    (is_held, unsent),
                     desk.daemons_silent_for(SILENCE)?,
                     desk.policy_current_version()?,
                     desk.now()?,
@@ -103,7 +110,9 @@ impl Heart {
             })
             .await;
         match beaten {
-            Ok((is_held, silent, current, now)) => {
+            Ok(((is_held, unsent), silent, current, now)) => {
+                let unsent: Vec<_> = unsent.into_iter().map(Arc::new).collect();
+                self.dispatch.take(&unsent);
                 if !is_held {
                     self.register_again().await;
                 }
@@ -144,17 +153,22 @@ impl Heart {
     }
 
     async fn take_over(&self, silent: Daemon) {
-        let Some(publisher) = &self.publisher else {
-            return;
-        };
-        let instance = silent.instance.clone();
-        match self
-            .app
-            .store
-            .write(move |desk| desk.daemon_take_over(&silent))
-            .await
-        {
-            Ok(Some(held)) => {
+        let (instance, from) = (silent.instance.clone(), silent.id);
+        let own = self.identity.held().id;
+        let taken = self.app.store.write(move |desk| {
+            let held = desk.daemon_take_over(&silent)?;
+            let executions = match held {
+                Some(_) => desk.executions_hand_over(from, own)?,
+                None => Vec::new(),
+            };
+            Ok(held.map(|held| (held, executions)))
+        });
+        match taken.await {
+            Ok(Some((held, executions))) => {
+                self.dispatch.adopt(executions);
+                let Some(publisher) = &self.publisher else {
+                    return;
+                };
                 tracing::warn!(
                     instance,
                     "a daemon fell silent; its unpublished results go out from here"

@@ -20,6 +20,7 @@ use super::{
     batch::{self, Announce, Bench, Committed, Numbers},
     consume::Reading,
     crash_point,
+    dispatch::Dispatch,
     identity::Identity,
     intake::{Receipt, SubmitError, Unit, Waiter},
     outgoing::Envelope,
@@ -67,6 +68,8 @@ pub(super) struct Shared {
     pub(super) busy: AtomicUsize,
     /// The newest position committed here.
     pub(super) committed: watch::Sender<i64>,
+    /// Sends what is to be carried out elsewhere.
+    pub(super) dispatch: Dispatch,
     /// Held by the lane that tries what was tried before.
     pub(super) suspects: Mutex<()>,
 }
@@ -310,6 +313,7 @@ impl Lane {
             let position = sealed.write.tail.position;
             let messages = Arc::new(shared.envelope.of_batch(sealed));
             shared.status.decided(sealed);
+            shared.dispatch.take(&sealed.write.executions);
             shared.relay.hand_over(Parcel { place, messages });
             shared.committed.send_if_modified(|newest| {
                 let is_newer = position > *newest;

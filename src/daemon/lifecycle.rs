@@ -28,6 +28,9 @@ pub enum StartError {
     /// The database cannot be used as it is.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Nothing can be sent.
+    #[error("TLS cannot be set up: {0}")]
+    Outbound(String),
 }
 
 /// A started daemon.
@@ -60,11 +63,17 @@ pub async fn start(config: Config, folders: Folders, clock: Clock) -> Result<Run
     };
     let store = assemble::open_store(&config).await?;
     let registered = assemble::register(&store, &config).await?;
-    let mut house = assemble::house(Arc::new(config), store, registered, ruling, clock);
+    let outbound = assemble::way_out(&config, &clock).map_err(StartError::Outbound)?;
+    let (own, unsent) = assemble::left_over(&store, registered.0.id).await?;
+    let config = Arc::new(config);
+    let mut house = assemble::house(config, store, registered, ruling, (clock, outbound));
     let app = house.app(folders);
     app.keep(&loaded.version, &bundle).await;
     app.report_loaded(&loaded).await;
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let unsent: Vec<_> = unsent.into_iter().map(Arc::new).collect();
+    house.dispatch.take(&unsent);
+    house.dispatch.adopt(own);
     let intake_task = house.begin_work(&app, &tasks, &stop);
     Ok(Running {
         app,
@@ -103,9 +112,16 @@ impl Running {
         if let Some(task) = self.intake_task.take() {
             let _ = task.await;
         }
+        // What is under way comes back through the lanes.
+        self.house.dispatch.drain().await;
         self.app.intake.close();
         for lane in self.house.lanes.drain(..) {
             let _ = tokio::task::spawn_blocking(move || lane.join()).await;
+        }
+        let left = self.house.dispatch.left();
+        let leaving = self.app.store.write(move |desk| desk.executions_leave(&left));
+        if let Err(error) = leaving.await {
+            tracing::warn!(%error, "executions that were not sent yet could not be left to the next daemon");
         }
         while self.house.link.is_some() && !self.house.relay.is_idle() {
             tokio::time::sleep(Duration::from_millis(5)).await;

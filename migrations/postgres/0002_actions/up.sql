@@ -37,6 +37,7 @@ CREATE TABLE executions (
     due_at BIGINT NOT NULL,
     body TEXT NOT NULL
 ) WITH (fillfactor = 75);
+CREATE INDEX executions_daemon ON executions (daemon);
 
 CREATE TABLE budgets (
     name TEXT COLLATE "C" NOT NULL,

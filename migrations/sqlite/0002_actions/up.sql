@@ -37,6 +37,7 @@ CREATE TABLE executions (
     due_at INTEGER NOT NULL,
     body TEXT NOT NULL
 ) STRICT;
+CREATE INDEX executions_daemon ON executions (daemon);
 
 CREATE TABLE budgets (
     name TEXT NOT NULL,

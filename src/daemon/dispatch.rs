@@ -1,0 +1,326 @@
+//! Dispatch: executions that were committed go out, and how each attempt ended comes back as
+//! an input.
+//!
+//! An attempt is a task of its own, behind what its integration bears, so that a slow system
+//! holds up nothing but its own actions. What has not begun when the daemon stops is left to
+//! whoever comes next; what was under way when a daemon died may have been sent, and is told
+//! so. Rejected: sending from the lane that committed – a lane never waits for anybody.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::{runtime::Handle, sync::Semaphore};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{crash_point, intake::Intake, intake::SubmitError, reload::InForce};
+use crate::{
+    broker::{Outgoing, Published, Publisher},
+    clock::Clock,
+    connectors::{Prepared, amqp, answer},
+    decide::{Entry, ExecutionEnded, Input},
+    domain::{
+        event::{Event, Trace},
+        execution::{Ended, Execution},
+        ids::SubjectId,
+        integration::Integration,
+        time::Span,
+    },
+    outbound::{self, Call, Outbound, SendFault},
+};
+
+/// How long to wait before an end is told again that could not be told.
+const TELL_AGAIN: Duration = Duration::from_secs(1);
+
+/// Sends executions and tells how they ended; a clone is the same one.
+#[derive(Clone, Debug)]
+pub(super) struct Dispatch {
+    inner: Arc<Inner>,
+}
+
+/// What dispatch works with.
+pub(super) struct Ground {
+    /// When things are due.
+    pub(super) clock: Clock,
+    /// What integrations there are now.
+    pub(super) in_force: Arc<InForce>,
+    /// The way out.
+    pub(super) outbound: Outbound,
+    /// `source` of our own events.
+    pub(super) source: String,
+}
+
+struct Inner {
+    ground: Ground,
+    publisher: OnceLock<Publisher>,
+    intake: OnceLock<Intake>,
+    runtime: Handle,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    /// Requests whose execution is here and has not begun.
+    waiting: Mutex<HashSet<String>>,
+    /// How many calls at once each integration bears, with the number that it was made for.
+    places: Mutex<HashMap<String, (u32, Arc<Semaphore>)>>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dispatch").finish_non_exhaustive()
+    }
+}
+
+impl Dispatch {
+    pub(super) fn new(ground: Ground) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                ground,
+                publisher: OnceLock::new(),
+                intake: OnceLock::new(),
+                runtime: Handle::current(),
+                tasks: TaskTracker::new(),
+                stop: CancellationToken::new(),
+                waiting: Mutex::default(),
+                places: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Says where the ends of attempts go, and what publishes over AMQP.
+    pub(super) fn connect(&self, intake: Intake, publisher: Option<Publisher>) {
+        // Once, at the start; a second call would change nothing.
+        let _ = self.inner.intake.set(intake);
+        if let Some(publisher) = publisher {
+            let _ = self.inner.publisher.set(publisher);
+        }
+    }
+
+    /// Takes executions whose rows are committed; each goes out when it is due.
+    pub(super) fn take(&self, executions: &[Arc<Execution>]) {
+        for execution in executions {
+            self.inner.lock().insert(execution.request_id.clone());
+            let attempt = Arc::clone(&self.inner).attempt(Arc::clone(execution));
+            self.inner.tasks.spawn_on(attempt, &self.inner.runtime);
+        }
+    }
+
+    /// Takes over executions that another daemon had, or this one before it died: what was due may
+    /// have been sent.
+    pub(super) fn adopt(&self, executions: Vec<Execution>) {
+        let now = self.inner.ground.clock.now();
+        for execution in executions {
+            let execution = Arc::new(execution);
+            if execution.due_at > now {
+                self.take(std::slice::from_ref(&execution));
+            } else {
+                let told = Arc::clone(&self.inner).tell(execution, Ended::Adopted);
+                self.inner.tasks.spawn_on(told, &self.inner.runtime);
+            }
+        }
+    }
+
+    /// Begins nothing more and waits for what is under way.
+    pub(super) async fn drain(&self) {
+        self.inner.stop.cancel();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+    }
+
+    /// Gives the requests whose execution is here and never began.
+    pub(super) fn left(&self) -> Vec<String> {
+        self.inner.lock().iter().cloned().collect()
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn attempt(self: Arc<Self>, execution: Arc<Execution>) {
+        let begun = self.stop.run_until_cancelled(self.begin(&execution)).await;
+        // Stopped before it began: the row stays, and is left to whoever comes next.
+        let Some(place) = begun else { return };
+        self.lock().remove(&execution.request_id);
+        let ended = match &place {
+            Some((integration, _)) => {
+                crash_point::pass("before_send");
+                let ended = self.perform(&execution, integration).await;
+                crash_point::pass("after_send");
+                ended
+            }
+            None => Ended::Refused {
+                detail: format!("there is no integration `{}`", execution.integration),
+            },
+        };
+        drop(place);
+        self.tell(execution, ended).await;
+    }
+
+    /// Waits until the attempt is due and its integration has room; `None`: there is no such integration.
+    async fn begin(
+        &self,
+        execution: &Execution,
+    ) -> Option<(Arc<Integration>, tokio::sync::OwnedSemaphorePermit)> {
+        let clock = &self.ground.clock;
+        let wait = execution.due_at.since(clock.now());
+        if wait > Span::from_micros(0) {
+            clock.sleep(wait).await;
+        }
+        let settings = Arc::clone(&self.ground.in_force.ruling().settings);
+        let integrations = &settings.catalogue.integrations;
+        let integration = Arc::clone(integrations.get(&execution.integration)?);
+        let places = self.places_of(&integration);
+        // Never closed, so never refused.
+        let permit = places.acquire_owned().await.ok()?;
+        Some((integration, permit))
+    }
+
+    fn places_of(&self, integration: &Integration) -> Arc<Semaphore> {
+        let count = integration.concurrency.max(1);
+        let new = || {
+            let permits = usize::try_from(count).unwrap_or(1);
+            (count, Arc::new(Semaphore::new(permits)))
+        };
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = places.entry(integration.name.clone()).or_insert_with(new);
+        if known.0 != count {
+            *known = new();
+        }
+        Arc::clone(&known.1)
+    }
+
+    async fn perform(&self, execution: &Execution, integration: &Integration) -> Ended {
+        let prepared: Prepared = match serde_json::from_str(&execution.prepared) {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                return Ended::Refused {
+                    detail: format!("the stored call cannot be read: {error}"),
+                };
+            }
+        };
+        let timeout = execution.timeout.to_std();
+        let call = match prepared {
+            Prepared::Amqp(message) => return self.publish(message, timeout).await,
+            Prepared::Http(call) => Call::Http(outbound::http::Request {
+                method: call.method.as_str().to_owned(),
+                url: call.url,
+                headers: call.headers,
+                body: call.body,
+            }),
+            Prepared::Mail(mail) => Call::Mail(outbound::mail::Mail {
+                to: mail.to,
+                subject: mail.subject,
+                text: mail.text,
+                message_id: mail.message_id,
+            }),
+            Prepared::Sql(query) => Call::Sql(outbound::sql::Query {
+                statement: query.statement,
+                binds: query.binds,
+                writes: query.writes,
+                max_rows: query.max_rows,
+            }),
+        };
+        let ended = self.ground.outbound.perform(integration, call, timeout).await;
+        self.read(ended)
+    }
+
+    fn read(&self, ended: outbound::Ended) -> Ended {
+        match ended {
+            Ok(answered) => {
+                let now = self.ground.clock.now();
+                let header = answered.retry_after.as_deref();
+                Ended::Answered {
+                    status: answered.status,
+                    retry_after: header.and_then(|text| answer::retry_after(text, now)),
+                    body: answered.body.unwrap_or(Value::Null),
+                }
+            }
+            Err(SendFault::Refused(detail)) => Ended::Refused { detail },
+            Err(SendFault::NotSent(detail)) => Ended::NotSent { detail },
+            Err(SendFault::Broken(detail)) => Ended::Broken { detail },
+        }
+    }
+
+    async fn publish(&self, message: amqp::Message, timeout: Duration) -> Ended {
+        let Some(publisher) = self.publisher.get() else {
+            return Ended::Refused {
+                detail: "no broker is configured".to_owned(),
+            };
+        };
+        let outgoing = Outgoing {
+            exchange: Arc::from(message.exchange),
+            routing_key: message.routing_key,
+            body: message.body.into_bytes(),
+            content_type: Some("application/json".to_owned()),
+            message_id: message.message_id,
+            kind: String::new(),
+            correlation_id: None,
+            traceparent: None,
+            headers: Vec::new(),
+        };
+        let published = tokio::time::timeout(timeout, publisher.publish(vec![outgoing])).await;
+        let answered = |status: u16, body: Value| Ended::Answered {
+            status,
+            retry_after: None,
+            body,
+        };
+        match published {
+            Ok(Ok(fates)) if fates.contains(&Published::Unroutable) => {
+                answered(404, json!({"error": "no queue is bound for it"}))
+            }
+            Ok(Ok(_)) => answered(200, json!({})),
+            Ok(Err(lost)) => Ended::Broken {
+                detail: lost.to_string(),
+            },
+            Err(_) => Ended::Broken {
+                detail: "the broker did not confirm in time".to_owned(),
+            },
+        }
+    }
+
+    /// Has the end of an attempt decided; tried until it is, or until the daemon stops.
+    async fn tell(self: Arc<Self>, execution: Arc<Execution>, ended: Ended) {
+        let Some(intake) = self.intake.get() else {
+            return;
+        };
+        let input = Arc::new(self.input(&execution, &ended));
+        loop {
+            match intake.decide(vec![Arc::clone(&input)]).await {
+                Ok(_) | Err(SubmitError::Stopping) => return,
+                Err(error) => {
+                    tracing::warn!(request.id = %execution.request_id, %error, "the end of an attempt was not stored; it is tried again");
+                    tokio::time::sleep(TELL_AGAIN).await;
+                }
+            }
+        }
+    }
+
+    fn input(&self, execution: &Execution, ended: &Ended) -> Input {
+        let how = if *ended == Ended::Adopted {
+            "adopted"
+        } else {
+            "ended"
+        };
+        let (request_id, attempt) = (&execution.request_id, execution.attempt);
+        let data = json!({"request_id": request_id, "attempt": attempt, "ended": ended});
+        let event = Event {
+            id: format!("{request_id}:{attempt}:{how}"),
+            source: self.ground.source.clone(),
+            kind: "execution.ended".to_owned(),
+            subject: SubjectId::from(execution.subject.as_str()),
+            time: None,
+            data: data.as_object().cloned().unwrap_or_default(),
+            trace: Trace::default(),
+        };
+        let verb = ExecutionEnded {
+            request_id: request_id.clone(),
+            attempt,
+            ended: ended.clone(),
+        };
+        let digest = event.digest();
+        Input::of(event, digest, Arc::new(verb), &Arc::new(Entry::house()))
+    }
+}
