@@ -6,6 +6,7 @@
 //! committed state. Started by `crate::daemon`'s caller with [`serve`].
 
 mod actions;
+mod approvals;
 mod asyncapi;
 mod audit;
 mod auth;
@@ -19,12 +20,14 @@ mod export;
 pub mod export_file;
 mod extract;
 mod intake;
+mod leads;
 mod messages;
 mod openapi;
 mod page;
 mod parked;
 mod policy;
 pub mod problem;
+mod requests;
 mod results;
 mod routes;
 mod shape;

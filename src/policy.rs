@@ -187,11 +187,19 @@ impl Policy {
     /// Asks the gates.
     pub fn gate(&self, facts: &Facts) -> crate::domain::gate::Gate {
         let verdict = self.judge.judge(facts);
-        crate::domain::gate::Gate { fired: verdict.fired, failures: verdict.failures, ..Default::default() }
+        crate::domain::gate::Gate {
+            fired: verdict.fired,
+            failures: verdict.failures,
+            ..Default::default()
+        }
     }
 
     /// Calls.
-    pub fn call(&self, _name: &str, _params: &serde_json::Map<String, serde_json::Value>) -> Result<serde_json::Value, String> {
+    pub fn call(
+        &self,
+        _name: &str,
+        _params: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<serde_json::Value, String> {
         Err("x".into())
     }
 

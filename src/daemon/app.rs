@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::{
     consume::Reading,
@@ -18,6 +19,7 @@ use crate::{
     config::{Config, ConfigFault},
     decide::{Decide, Entry, Input, PolicyLoaded, PolicyRejected, Replayed},
     domain::{
+        access::Verb,
         event::{Event, Reason, Rejection, Trace},
         ids::SubjectId,
         outcome::Parked,
@@ -257,6 +259,34 @@ impl App {
         let digest = event.digest();
         let input = Input::of(event, digest, verb, &Arc::new(by.clone()));
         self.intake.decide(vec![Arc::new(input)]).await.map(drop)
+    }
+
+    /// Has something decided that somebody does to a thing, and that no event of the contract says.
+    ///
+    /// *Errors*: when the pipeline does not take it. A refusal is in the receipt.
+    pub async fn have_decided(
+        &self,
+        kind: &str,
+        subject: &str,
+        (verb, needs): (Arc<dyn Decide>, &'static [Verb]),
+        by: &Entry,
+    ) -> Result<Receipt, SubmitError> {
+        let event = Event {
+            id: format!("{kind}:{}", Uuid::now_v7()),
+            source: self.config.source.clone(),
+            kind: kind.to_owned(),
+            subject: SubjectId::from(subject),
+            time: None,
+            data: Map::new(),
+            trace: Trace::default(),
+        };
+        let digest = event.digest();
+        let input = Input {
+            needs,
+            ..Input::of(event, digest, verb, &Arc::new(by.clone()))
+        };
+        let receipts = self.intake.decide(vec![Arc::new(input)]).await?;
+        receipts.into_iter().next().ok_or(SubmitError::Stopping)
     }
 
     /// Reads a parked message again and has it decided; it leaves the table in the same transaction.

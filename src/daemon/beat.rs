@@ -9,7 +9,10 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{app::App, dispatch::Dispatch, identity::Identity, outgoing::Envelope, publish::Post, relay::Relay};
+use super::{
+    app::App, dispatch::Dispatch, identity::Identity, outgoing::Envelope, publish::Post,
+    relay::Relay,
+};
 use crate::{
     broker::Publisher,
     domain::time::{Span, Timestamp},

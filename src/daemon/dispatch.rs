@@ -223,7 +223,11 @@ impl Inner {
                 max_rows: query.max_rows,
             }),
         };
-        let ended = self.ground.outbound.perform(integration, call, timeout).await;
+        let ended = self
+            .ground
+            .outbound
+            .perform(integration, call, timeout)
+            .await;
         self.read(ended)
     }
 

@@ -32,7 +32,9 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
             () = app.clock.sleep(LOOK) => {}
         }
         let now = app.clock.now();
-        let due = app.store.read(move |reader| reader.approvals_due(now, MOST));
+        let due = app
+            .store
+            .read(move |reader| reader.approvals_due(now, MOST));
         match due.await {
             Ok(due) => {
                 for approval in due {

@@ -119,7 +119,10 @@ impl Running {
             let _ = tokio::task::spawn_blocking(move || lane.join()).await;
         }
         let left = self.house.dispatch.left();
-        let leaving = self.app.store.write(move |desk| desk.executions_leave(&left));
+        let leaving = self
+            .app
+            .store
+            .write(move |desk| desk.executions_leave(&left));
         if let Err(error) = leaving.await {
             tracing::warn!(%error, "executions that were not sent yet could not be left to the next daemon");
         }

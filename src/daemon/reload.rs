@@ -156,7 +156,11 @@ impl Bundle {
         }
     }
 
-    fn compile_with(&self, mut settings: Settings, catalogue: Catalogue) -> Result<Ruling, Vec<Fault>> {
+    fn compile_with(
+        &self,
+        mut settings: Settings,
+        catalogue: Catalogue,
+    ) -> Result<Ruling, Vec<Fault>> {
         settings.catalogue = Arc::new(catalogue);
         let sources = Sources {
             files: self.rules.clone(),

@@ -267,4 +267,3 @@ fn audit_row(one: &Finished, stamp: &Stamp<'_>) -> Option<AuditRow> {
     };
     Some(AuditRow::of(entry, body))
 }
-

@@ -150,7 +150,9 @@ impl Case<'_> {
                 "too few people are left who may decide on approval {}: {}",
                 approval.approval_id, approval.summary
             );
-            self.record(json!({"effect": "approval_deadlocked", "approval_id": approval.approval_id}));
+            self.record(
+                json!({"effect": "approval_deadlocked", "approval_id": approval.approval_id}),
+            );
             self.ask_for_help(request, Trigger::Approval, &reason);
         }
         Ok(())
@@ -221,8 +223,7 @@ impl Case<'_> {
             .is_some_and(|stage| stage.approvers.iter().any(|role| roles.contains(role)));
         let is_scoped = known.permit_somewhere(&roles, Verb::Approve);
         let is_denied = known.deny(&roles, &wish);
-        let is_permitted =
-            known.permit(&roles, &wish) || (is_named && !is_scoped && !is_denied);
+        let is_permitted = known.permit(&roles, &wish) || (is_named && !is_scoped && !is_denied);
         Voter {
             actor,
             roles,
@@ -266,11 +267,17 @@ impl Case<'_> {
             "approval.cancelled",
             json!({"approval_id": approval_id, "reason": reason}),
         );
-        self.record(json!({"effect": "approval_cancelled", "approval_id": approval_id, "reason": reason}));
+        self.record(
+            json!({"effect": "approval_cancelled", "approval_id": approval_id, "reason": reason}),
+        );
     }
 
     /// Uses an approval up, for exactly what it was given for.
-    pub(super) fn consume(&mut self, mut approval: Approval, request: &Request) -> Result<(), Stop> {
+    pub(super) fn consume(
+        &mut self,
+        mut approval: Approval,
+        request: &Request,
+    ) -> Result<(), Stop> {
         let asked = digest(&request.action, &request.params);
         approval.consume(&asked).map_err(|fault| {
             Stop::refuse(Reason::IllegalMove, "data.approval_id", fault.to_string())

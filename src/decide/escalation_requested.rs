@@ -20,7 +20,8 @@ pub(super) const REQUESTED: InboundType = InboundType {
         let requested = payload::read::<Requested>(data)?;
         let is_ours = [Trigger::Rule, Trigger::Approval, Trigger::Action];
         if is_ours.contains(&requested.trigger) && requested.wish.is_none() {
-            let detail = "`data.trigger`: this one is Provost's own; use customer, flow, takeover or ai";
+            let detail =
+                "`data.trigger`: this one is Provost's own; use customer, flow, takeover or ai";
             return Err(Rejection::new(Reason::InvalidData, "data.trigger", detail));
         }
         Ok(Arc::new(requested))

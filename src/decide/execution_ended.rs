@@ -40,7 +40,10 @@ impl Decide for ExecutionEnded {
         };
         let request = case.named_request(&self.request_id)?;
         let action = case.action_of(&request);
-        let verdict = judge(&fate(&self.ended), self.standing(case, &execution, action.as_deref()));
+        let verdict = judge(
+            &fate(&self.ended),
+            self.standing(case, &execution, action.as_deref()),
+        );
         case.record(json!({
             "effect": "attempt_ended", "request_id": self.request_id, "attempt": self.attempt,
             "fate": summary(&self.ended), "response": digest(&self.ended),
@@ -82,9 +85,18 @@ impl Decide for ExecutionEnded {
 }
 
 impl ExecutionEnded {
-    fn standing(&self, case: &Case<'_>, execution: &Execution, action: Option<&Action>) -> Standing {
+    fn standing(
+        &self,
+        case: &Case<'_>,
+        execution: &Execution,
+        action: Option<&Action>,
+    ) -> Standing {
         let prepared: Option<Prepared> = serde_json::from_str(&execution.prepared).ok();
-        let integration = case.settings.catalogue.integrations.get(&execution.integration);
+        let integration = case
+            .settings
+            .catalogue
+            .integrations
+            .get(&execution.integration);
         let age = case.now.since(execution.first_at);
         let most = action.map_or(1, |action| action.retry.attempts);
         Standing {

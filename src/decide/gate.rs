@@ -105,10 +105,7 @@ impl Wanted {
             approvers.to_vec()
         };
         let known = self.stages.iter_mut();
-        match known
-            .into_iter()
-            .find(|stage| stage.approvers == approvers)
-        {
+        match known.into_iter().find(|stage| stage.approvers == approvers) {
             Some(stage) => stage.required = stage.required.max(required),
             None => self.stages.push(Stage {
                 approvers,
@@ -288,11 +285,8 @@ impl Validation<'_, '_> {
     fn role(&mut self, action: &Action) -> Result<(), Refusal> {
         let held = &self.request.actor.roles;
         let undone = self.request.reverses.as_ref();
-        let is_named = undone.is_some()
-            || action
-                .allow
-                .iter()
-                .any(|role| Roles::count_as(held, role));
+        let is_named =
+            undone.is_some() || action.allow.iter().any(|role| Roles::count_as(held, role));
         let verb = if undone.is_some() {
             Verb::Reverse
         } else {
@@ -441,12 +435,7 @@ impl Validation<'_, '_> {
         }
     }
 
-    fn approval(
-        &mut self,
-        action: &Action,
-        gate: &Gate,
-        approved: Option<&Approval>,
-    ) -> Passage {
+    fn approval(&mut self, action: &Action, gate: &Gate, approved: Option<&Approval>) -> Passage {
         if action.approval == Level::Require {
             self.wanted.stage(&action.approvers, action.required);
         }

@@ -72,7 +72,11 @@ impl Case<'_> {
 
     fn execute(&mut self, request: Request, action: &Action, name: &str) -> Result<(), Stop> {
         let Some(integration) = self.settings.catalogue.integrations.get(name) else {
-            return self.fail(request, "transport", &format!("there is no integration `{name}`"));
+            return self.fail(
+                request,
+                "transport",
+                &format!("there is no integration `{name}`"),
+            );
         };
         let values = self.values_of(&request);
         let key = Execution::key_of(&request.request_id);

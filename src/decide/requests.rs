@@ -164,10 +164,7 @@ impl Case<'_> {
         } = validated;
         self.note_checks(&checks);
         let mut request = Request { checks, ..request };
-        self.carry_out(Verdict {
-            fired,
-            failures,
-        })?;
+        self.carry_out(Verdict { fired, failures })?;
         if !matches!(passage, Passage::Denied(_)) {
             self.reserve(&mut request, reserve);
         }
@@ -312,7 +309,11 @@ impl Case<'_> {
             json!({"output": output, "attempts": request.attempts}),
         );
         self.record_move("action_succeeded", &request);
-        self.say(&request, |action| action.say.succeeded.as_ref(), Some(&output));
+        self.say(
+            &request,
+            |action| action.say.succeeded.as_ref(),
+            Some(&output),
+        );
         self.reversal_ended(&request, true, "")
     }
 
@@ -378,7 +379,9 @@ impl Case<'_> {
 
     /// Withdraws every request of the conversation that waits: it is over.
     pub(super) fn cancel_waiting(&mut self) -> Result<(), Stop> {
-        let waiting = self.conversation().map(|known| known.waiting_requests.clone());
+        let waiting = self
+            .conversation()
+            .map(|known| known.waiting_requests.clone());
         let waiting = waiting.unwrap_or_default();
         for id in &waiting {
             self.cancel_request(id, "conversation")?;

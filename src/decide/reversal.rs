@@ -23,18 +23,28 @@ impl Case<'_> {
     ) -> Result<(), Stop> {
         let mut original = self.named_request(id)?;
         super::requests::check_move(&original, RequestState::Reversing)?;
-        let action = self
-            .action_of(&original)
-            .ok_or_else(|| impossible(format!("there is no action `{}` any more", original.action)))?;
+        let action = self.action_of(&original).ok_or_else(|| {
+            impossible(format!("there is no action `{}` any more", original.action))
+        })?;
         let reversal = action
             .reversal
             .as_ref()
             .ok_or_else(|| impossible(format!("`{}` cannot be reversed", original.action)))?;
         let age = original.succeeded_at.map(|at| self.now.since(at));
-        if reversal.until.is_some_and(|until| age.is_none_or(|age| age > until)) {
-            return Err(impossible("the time in which it could be reversed is over".into()));
+        if reversal
+            .until
+            .is_some_and(|until| age.is_none_or(|age| age > until))
+        {
+            return Err(impossible(
+                "the time in which it could be reversed is over".into(),
+            ));
         }
-        let inverse = self.settings.catalogue.actions.get(&reversal.action).cloned();
+        let inverse = self
+            .settings
+            .catalogue
+            .actions
+            .get(&reversal.action)
+            .cloned();
         let inverse = inverse
             .ok_or_else(|| impossible(format!("there is no action `{}`", reversal.action)))?;
         let mut values = self.values_of(&original);
@@ -140,7 +150,11 @@ impl Case<'_> {
             );
             self.record_move("action_reversed", &original);
         } else {
-            self.report("action.reversal_failed", &original, json!({"reason": reason}));
+            self.report(
+                "action.reversal_failed",
+                &original,
+                json!({"reason": reason}),
+            );
             self.record_move("reversal_failed", &original);
         }
         Ok(())
@@ -169,7 +183,9 @@ fn check_sum(original: &Request, amount: Option<Decimal>) -> Result<(), Stop> {
 /// Tells whether all of it is taken back, and whether any of it is.
 fn taken_back(original: &Request) -> (bool, bool) {
     let done = original.reversals.iter();
-    let done: Vec<&Undoing> = done.filter(|undoing| undoing.is_done == Some(true)).collect();
+    let done: Vec<&Undoing> = done
+        .filter(|undoing| undoing.is_done == Some(true))
+        .collect();
     let sum: Decimal = done.iter().filter_map(|undoing| undoing.amount).sum();
     let is_whole = done.iter().any(|undoing| undoing.amount.is_none())
         || (!done.is_empty() && original.amount.is_none_or(|whole| sum >= whole));

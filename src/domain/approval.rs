@@ -176,7 +176,11 @@ impl Approval {
     /// Gives when a clock has to look at it next; `None` once it is settled.
     pub fn due_at(&self) -> Option<Timestamp> {
         let is_open = self.state == ApprovalState::Pending;
-        is_open.then(|| self.remind_at.unwrap_or(self.expires_at).min(self.expires_at))
+        is_open.then(|| {
+            self.remind_at
+                .unwrap_or(self.expires_at)
+                .min(self.expires_at)
+        })
     }
 
     /// Gives the stage that is asked now.
@@ -189,7 +193,10 @@ impl Approval {
         wanted.iter().all(|want| {
             self.stages.iter().any(|stage| {
                 stage.required >= want.required
-                    && stage.approvers.iter().all(|role| want.approvers.contains(role))
+                    && stage
+                        .approvers
+                        .iter()
+                        .all(|role| want.approvers.contains(role))
             })
         })
     }
@@ -386,6 +393,20 @@ fn can_seat(seats: &[&[String]], people: &[(&str, &[String])]) -> bool {
 }
 
 impl ApprovalState {
+    /// Reads the wire name.
+    pub fn parse(name: &str) -> Option<Self> {
+        let all = [
+            Self::Pending,
+            Self::Approved,
+            Self::Rejected,
+            Self::Expired,
+            Self::Cancelled,
+            Self::Superseded,
+            Self::Consumed,
+        ];
+        all.into_iter().find(|state| state.as_str() == name)
+    }
+
     /// Gives the wire name.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -18,6 +18,10 @@ const NAMED: &[(&str, &str)] = &[
         r#"{kind: "customer"|"ai"|"agent"|"system", id: text, roles?: [text]}"#,
     ),
     (
+        "approval",
+        r#"{approval_id: text, request_id: text, subject: text, action: text, summary: text, context: object, digest: text, requester: text, stages: [object], stage: integer, approvers?: [text], required?: integer, rejections: integer, state: "pending"|"approved"|"rejected"|"expired"|"cancelled"|"superseded"|"consumed", votes: [object], requested_at: time, expires_at: time, remind_at?: time}"#,
+    ),
+    (
         "customer",
         "{id: text, name?: text, email?: text, phone?: text, segment?: text, tier?: text, locale?: text}",
     ),
@@ -34,6 +38,10 @@ const NAMED: &[(&str, &str)] = &[
     (
         "problem",
         "{type: text, title: text, status: integer, detail: text, code: text, reason?: text, field?: text, event?: {index?: integer, id?: text}, errors?: [object]}",
+    ),
+    (
+        "request",
+        "{request_id: text, subject: text, action: text, params: object, actor: actor, customer_id?: text, state: text, requested_at: time, updated_at: time, checks?: [object], reserved?: [object], approval_id?: text, attempts: integer, output?: any, code?: text, reason?: text, reverses?: text, reversals?: [object]}",
     ),
     (
         "result",

@@ -13,8 +13,8 @@ use super::{
 use crate::{
     domain::access::Verb,
     http::{
-        actions, asyncapi, audit, conversations, escalations, events, export, intake, openapi,
-        parked, policy, results, status, tickets,
+        actions, approvals, asyncapi, audit, conversations, escalations, events, export, intake,
+        leads, openapi, parked, policy, requests, results, status, tickets,
     },
 };
 
@@ -26,7 +26,8 @@ const fn p(name: &'static str, shape: &'static str, summary: &'static str) -> Pa
     }
 }
 
-const APPROVE: Access = Access::Verbs(&[Verb::Approve]);
+/// An agent decides where an approval names his role; the approval itself looks.
+const APPROVE: Access = Access::Verbs(&[Verb::Approve, Verb::Work]);
 /// Whoever takes events in hands what may be asked for to its AI.
 const CATALOGUE: Access = Access::Verbs(&[Verb::Ingest, Verb::Request, Verb::View]);
 const DELEGATE: Access = Access::Verbs(&[Verb::Delegate]);
@@ -144,7 +145,8 @@ pub const ROUTES: &[Route] = &[
         .takes("{reason?: text}")
         .answers(200, "escalation")
         .by(|| routing::post(escalations::settle)),
-    Route::new(Get, "/v1/leads", VIEW, "Leads.").query(PAGE).answers(200, LISTING),
+    Route::new(Get, "/v1/leads", VIEW, "Leads.").query(PAGE).answers(200, LISTING)
+        .by(|| routing::get(leads::list)),
     Route::new(Get, "/v1/actions", CATALOGUE, "The catalogue of actions, by name: what may be asked for, when, and with which parameters.")
         .query(&[
             LIMIT,
@@ -158,19 +160,46 @@ pub const ROUTES: &[Route] = &[
         .by(|| routing::get(actions::show)),
     Route::new(Post, "/v1/actions/{name}/requests", REQUEST, "Requests an action.")
         .takes("{request_id?: text, conversation_id?: text, params: object, dry_run?: boolean}")
-        .answers(202, "{request_id: text, state: text}"),
-    Route::new(Get, "/v1/requests", LOOK_OR_ASK, "Requests for actions.").query(PAGE).answers(200, LISTING),
-    Route::new(Get, "/v1/requests/{id}", LOOK_OR_ASK, "A request for an action."),
-    Route::new(Post, "/v1/requests/{id}/reversal", REVERSE, "Asks for an action to be undone.")
-        .takes("{reason: text, params?: object}"),
+        .answers(202, "{request_id: text, state: text}")
+        .by(|| routing::post(requests::create)),
+    Route::new(Get, "/v1/requests", LOOK_OR_ASK, "Requests for actions, the newest first.")
+        .query(&[
+            LIMIT,
+            AFTER,
+            p("state", "text", "Only those in this state."),
+            p("action", "text", "Only those for this action."),
+            p("conversation", "text", "Only those of this conversation."),
+        ])
+        .answers(200, "{items: [request], next?: text}")
+        .by(|| routing::get(requests::list)),
+    Route::new(Get, "/v1/requests/{id}", LOOK_OR_ASK, "A request for an action.")
+        .answers(200, "request")
+        .by(|| routing::get(requests::show)),
+    Route::new(Post, "/v1/requests/{id}/reversal", REVERSE, "Asks for an action to be undone, as a request of its own.")
+        .takes("{reason: text, params?: object}")
+        .answers(202, "request")
+        .by(|| routing::post(requests::reverse)),
     Route::new(Post, "/v1/requests/{id}/resolution", RESOLVE, "Says what became of an unknown one.")
-        .takes(r#"{outcome: "succeeded"|"failed", reason: text}"#),
-    Route::new(Get, "/v1/approvals", VIEW, "Approvals.")
-        .query(&[LIMIT, AFTER, p("state", "text", "Only those in this state.")])
-        .answers(200, LISTING),
-    Route::new(Get, "/v1/approvals/{id}", VIEW, "An approval."),
+        .takes(r#"{outcome: "succeeded"|"failed", reason: text}"#)
+        .answers(200, "request")
+        .by(|| routing::post(requests::resolve)),
+    Route::new(Get, "/v1/approvals", VIEW, "Approvals, the newest first.")
+        .query(&[
+            LIMIT,
+            AFTER,
+            p("state", "text", "Only those in this state."),
+            p("action", "text", "Only those for this action."),
+            p("conversation", "text", "Only those of this conversation."),
+        ])
+        .answers(200, "{items: [approval], next?: text}")
+        .by(|| routing::get(approvals::list)),
+    Route::new(Get, "/v1/approvals/{id}", VIEW, "An approval, with what was said so far.")
+        .answers(200, "approval")
+        .by(|| routing::get(approvals::show)),
     Route::new(Post, "/v1/approvals/{id}/decision", APPROVE, "Decides on an approval, as the token's owner.")
-        .takes(r#"{decision: "approve"|"reject", reason?: text}"#),
+        .takes(r#"{decision: "approve"|"reject", reason?: text}"#)
+        .answers(200, "approval")
+        .by(|| routing::post(approvals::decide)),
     Route::new(Get, "/v1/delegations", VIEW, "Delegations.").query(PAGE).answers(200, LISTING),
     Route::new(Post, "/v1/delegations", DELEGATE, "Delegates.").takes("object"),
     Route::new(Get, "/v1/procedures", VIEW, "Procedures.").query(PAGE).answers(200, LISTING),
