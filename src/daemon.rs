@@ -14,6 +14,8 @@ mod crash_point;
 mod dispatch;
 mod due;
 mod gather;
+#[cfg(test)]
+mod governed;
 mod identity;
 mod intake;
 mod lane;

@@ -10,7 +10,7 @@ use crate::domain::{
     execution::Execution,
     ids::SubjectId,
     outcome::Change,
-    record::{Tail, Write, WrittenRequest},
+    record::{Write, WrittenRequest},
     ticket::Ticket,
     world::{Subject, World},
 };
@@ -32,7 +32,7 @@ struct Gathered {
 
 /// Gives what a batch writes, but for its rows in the journal and the audit log.
 pub(super) fn changed(finished: &[Finished], world: &World) -> Write {
-    let mut write = nothing();
+    let mut write = Write::default();
     let mut gathered = Gathered::default();
     for one in finished {
         let subject = &one.input.event.subject;
@@ -130,33 +130,5 @@ impl Gathered {
             };
             list.push((key, reservation));
         }
-    }
-}
-
-fn nothing() -> Write {
-    Write {
-        journal: Vec::new(),
-        subjects: Vec::new(),
-        tickets: Vec::new(),
-        escalations: Vec::new(),
-        requests: Vec::new(),
-        approvals: Vec::new(),
-        executions: Vec::new(),
-        executions_over: Vec::new(),
-        budgets: Vec::new(),
-        reserved: Vec::new(),
-        released: Vec::new(),
-        leads: Vec::new(),
-        teams: Vec::new(),
-        audit: Vec::new(),
-        parked: Vec::new(),
-        unparked: Vec::new(),
-        attempts_over: Vec::new(),
-        tail: Tail {
-            position: 0,
-            audit_sequence: 0,
-            audit_hash: [0; 32],
-        },
-        watermark: (0, 0),
     }
 }

@@ -90,7 +90,7 @@ impl AuditRow {
 }
 
 /// The end of the one history; read under its lock, moved by the same transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tail {
     /// The newest journal position.
     pub position: i64,
@@ -110,7 +110,7 @@ pub struct WrittenRequest {
 }
 
 /// Everything that one batch writes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Write {
     /// Finished inputs, by rising position.
     pub journal: Vec<JournalRow>,

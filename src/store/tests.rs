@@ -171,15 +171,10 @@ pub(super) fn compose(world: &World, tail: &Tail, daemon: i64, given: &[Given<'_
     Write {
         journal,
         subjects: subjects.into_values().collect(),
-        tickets: Vec::new(),
-        escalations: Vec::new(),
-        teams: Vec::new(),
         audit,
-        parked: Vec::new(),
-        unparked: Vec::new(),
-        attempts_over: Vec::new(),
         tail: end,
         watermark: (daemon, 0),
+        ..Write::default()
     }
 }
 

@@ -61,6 +61,11 @@ pub struct BenchWorld<'a> {
 impl<'a> BenchWorld<'a> {
     /// Makes an empty world whose clock stands at `now`.
     pub fn new(policy: &'a Policy, settings: &'a Settings, now: Timestamp) -> Self {
+        Self::over(policy, settings, World::default(), now)
+    }
+
+    /// Goes on with a world that was made before, under this policy and these settings.
+    pub fn over(policy: &'a Policy, settings: &'a Settings, world: World, now: Timestamp) -> Self {
         let entry = Entry {
             name: Arc::from("workbench"),
             ..Entry::house()
@@ -68,7 +73,7 @@ impl<'a> BenchWorld<'a> {
         Self {
             policy,
             settings,
-            world: World::default(),
+            world,
             now,
             next_number: 1,
             entry: Arc::new(entry),
@@ -80,13 +85,25 @@ impl<'a> BenchWorld<'a> {
         self.now
     }
 
+    /// Gives the world as it is now.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
     /// Decides an event now.
     ///
     /// *Errors*: the data is not what the type asks for.
     pub fn deliver(&mut self, event: Event) -> Result<Trail, Rejection> {
         let input = Input::read(event, &self.entry)?;
+        self.decide(&input)
+    }
+
+    /// Decides an input now.
+    ///
+    /// *Errors*: it needs more than a world in memory has.
+    pub fn decide(&mut self, input: &Input) -> Result<Trail, Rejection> {
         let mut trail = Trail::default();
-        self.decide_all(&input, 0, &mut trail)?;
+        self.decide_all(input, 0, &mut trail)?;
         Ok(trail)
     }
 

@@ -1,0 +1,362 @@
+//! A desk to put events on: a policy, a small catalogue, a clock, and what came out.
+
+use std::{path::Path, sync::Arc};
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    config::{CatalogueSources, Env, Ground, read_catalogue},
+    decide::{ApprovalDue, Decide, Entry, ExecutionEnded, Input, RequestResolved, Settings},
+    domain::{
+        access::Roles,
+        conversation::Conversation,
+        directory::Directory,
+        event::{Event, Trace},
+        execution::{Ended, Execution},
+        ids::SubjectId,
+        request::{Request, RequestState},
+        time::{Span, Timestamp},
+        world::World,
+    },
+    policy::{Policy, Sources},
+    workbench::bench_world::{BenchWorld, Output, Trail},
+};
+
+const PAYMENTS: &str = r#"
+kind = "http"
+base_url = "https://pay.example.com"
+honours_idempotency_key = true
+[operations.refund]
+method = "POST"
+path = "/refunds"
+body = { amount = "{{amount}}" }
+[operations.charge]
+method = "POST"
+path = "/charges"
+body = { amount = "{{amount}}" }
+[operations.order]
+method = "GET"
+path = "/orders/{{order_id}}"
+"#;
+const PARCELS: &str = r#"
+kind = "http"
+base_url = "https://parcels.example.com"
+[operations.ship]
+method = "POST"
+path = "/parcels"
+"#;
+const REFUND: &str = r#"
+description = "Pays money back"
+integration = "payments"
+operation = "refund"
+allow = ["ai", "agent"]
+amount = "amount"
+reversible = { action = "charge", params = { amount = "{{amount}}" }, until = "14d" }
+say = { succeeded = "Done: {{amount}} is on its way.", failed = "That did not work." }
+[params]
+required = ["order_id", "amount"]
+[params.properties]
+order_id = { type = "string" }
+amount = { type = "number", minimum = 0.01 }
+[output]
+map = { refund_id = "{{id}}" }
+[output.schema]
+required = ["refund_id"]
+[output.schema.properties.refund_id]
+type = ["string", "number"]
+"#;
+const BIG_REFUND: &str = r#"
+description = "Pays much money back"
+integration = "payments"
+operation = "refund"
+allow = ["ai", "agent"]
+amount = "amount"
+approval = "require"
+approvers = ["manager"]
+required = 2
+say = { waiting = "I have asked a colleague.", denied = "A colleague will come back to you." }
+[params.properties]
+order_id = { type = "string" }
+amount = { type = "number" }
+"#;
+const CHARGE: &str = r#"
+description = "Charges again"
+integration = "payments"
+operation = "charge"
+allow = ["manager"]
+amount = "amount"
+[params.properties]
+amount = { type = "number" }
+"#;
+const DISCOUNT: &str = r#"
+description = "Takes some percent off"
+integration = "payments"
+operation = "refund"
+allow = ["ai"]
+confirmation = "Shall I take {{percent}} percent off?"
+[params.properties]
+percent = { type = "number" }
+amount = { type = "number" }
+"#;
+const SHIP: &str = r#"
+description = "Sends a parcel"
+integration = "parcels"
+operation = "ship"
+allow = ["ai"]
+[params.properties]
+"#;
+const LOOK_UP: &str = r#"
+description = "Looks an order up"
+integration = "payments"
+operation = "order"
+allow = ["ai", "rule"]
+[params.properties]
+order_id = { type = "string" }
+[output.map]
+status = "{{status}}"
+[output.attributes]
+order_status = "{{status}}"
+"#;
+const LOG_ISSUE: &str = r#"
+description = "Opens a ticket"
+built_in = "create_ticket"
+allow = ["ai"]
+[params.properties]
+subject = { type = "string" }
+"#;
+const LEAD: &str = r#"
+description = "Keeps a lead"
+built_in = "create_lead"
+allow = ["ai"]
+[params.properties]
+email = { type = "string" }
+"#;
+const HAND_OVER: &str = r#"
+description = "Redirects to a person"
+built_in = "redirect_to_person"
+allow = ["ai"]
+[params.properties]
+reason = { type = "string" }
+"#;
+const TONES: &str = r#"
+description = "Sends tones"
+built_in = "call_dtmf"
+allow = ["ai"]
+[params.properties]
+digits = { type = "string" }
+phone_id = { type = "string" }
+"#;
+
+const ACTIONS: [(&str, &str); 10] = [
+    ("big_refund", BIG_REFUND),
+    ("charge", CHARGE),
+    ("discount", DISCOUNT),
+    ("hand_over", HAND_OVER),
+    ("lead", LEAD),
+    ("log_issue", LOG_ISSUE),
+    ("look_up", LOOK_UP),
+    ("refund", REFUND),
+    ("ship", SHIP),
+    ("tones", TONES),
+];
+
+/// An AI.
+pub(super) fn ai() -> Value {
+    json!({"kind": "ai", "id": "bot"})
+}
+
+/// The customer.
+pub(super) fn customer() -> Value {
+    json!({"kind": "customer", "id": "ada"})
+}
+
+/// A teammate.
+pub(super) fn agent(id: &str, roles: &[&str]) -> Value {
+    json!({"kind": "agent", "id": id, "roles": roles})
+}
+
+/// What came out of one input.
+#[derive(Debug)]
+pub(super) struct Out(Vec<Output>);
+
+impl Out {
+    /// Gives the types, in order.
+    pub(super) fn kinds(&self) -> Vec<&str> {
+        self.0.iter().map(|output| output.kind.as_str()).collect()
+    }
+
+    /// Gives the first of a type.
+    pub(super) fn one(&self, kind: &str) -> &Map<String, Value> {
+        let found = self.0.iter().find(|output| output.kind == kind);
+        &found
+            .unwrap_or_else(|| panic!("no {kind} in {:?}", self.0))
+            .data
+    }
+
+    /// Gives a text of the first of a type.
+    pub(super) fn text(&self, kind: &str, name: &str) -> String {
+        self.one(kind)[name].as_str().expect("a text").to_owned()
+    }
+
+    /// Gives the code and the reason of the denial.
+    pub(super) fn denied(&self) -> (&str, &str) {
+        let denied = self.one("action.denied");
+        let text = |name: &str| denied[name].as_str().expect("a text");
+        (text("code"), text("reason"))
+    }
+}
+
+/// The desk. Policy and settings live as long as the test.
+pub(super) struct Desk {
+    policy: Policy,
+    settings: Settings,
+    world: World,
+    now: Timestamp,
+    count: usize,
+}
+
+impl Desk {
+    /// Makes a desk with a policy.
+    pub(super) fn new(policy: &str) -> Self {
+        let owned = |files: &[(&str, &str)]| {
+            let files = files.iter();
+            files
+                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+                .collect()
+        };
+        let sources = CatalogueSources {
+            actions: owned(&ACTIONS),
+            integrations: owned(&[("parcels", PARCELS), ("payments", PAYMENTS)]),
+        };
+        let (env, roles) = (Env::default(), Roles::default());
+        let loaded = read_catalogue(
+            &sources,
+            &Ground {
+                env: &env,
+                folder: Path::new(""),
+                roles: &roles,
+            },
+        );
+        assert_eq!(loaded.faults, [], "the catalogue");
+        let directory = Directory::default();
+        let rules = Sources {
+            files: [("test.rhai".to_owned(), policy.to_owned())].into(),
+        };
+        let policy = Policy::load(&rules, &directory).expect("a policy");
+        Self {
+            policy,
+            settings: Settings {
+                source: "/provost".to_owned(),
+                conversation_url: String::new(),
+                directory,
+                catalogue: Arc::new(loaded.catalogue),
+                names_others: true,
+            },
+            world: World::default(),
+            now: Timestamp::parse("2026-11-21T10:00:00Z").expect("a time"),
+            count: 0,
+        }
+    }
+
+    pub(super) fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+
+    /// Moves the clock on.
+    pub(super) fn pass_time(&mut self, span: Span) {
+        self.now = self.now.plus(span);
+    }
+
+    /// Has an event decided.
+    pub(super) fn deliver(&mut self, kind: &str, data: Value) -> Out {
+        let event = self.event(kind, data);
+        let input = Input::read(event, &Arc::new(Entry::house())).expect("readable");
+        self.decide(&input)
+    }
+
+    /// Asks for an action.
+    pub(super) fn ask(&mut self, id: &str, action: &str, params: Value, actor: Value) -> Out {
+        let data = json!({"request_id": id, "action": action, "params": params, "actor": actor});
+        self.deliver("action.requested", data)
+    }
+
+    /// Says yes or no to an approval.
+    pub(super) fn vote(&mut self, id: &str, decision: &str, actor: Value) -> Out {
+        let data = json!({"approval_id": id, "decision": decision, "actor": actor});
+        self.deliver("approval.decided", data)
+    }
+
+    /// Tells how an attempt ended.
+    pub(super) fn ended(&mut self, id: &str, attempt: u32, ended: Ended) -> Out {
+        self.house(ExecutionEnded {
+            request_id: id.to_owned(),
+            attempt,
+            ended,
+        })
+    }
+
+    /// Tells that an approval's time has come.
+    pub(super) fn due(&mut self, id: &str) -> Out {
+        self.house(ApprovalDue {
+            approval_id: id.to_owned(),
+        })
+    }
+
+    /// Settles an unknown one.
+    pub(super) fn resolve(&mut self, id: &str, is_done: bool) -> Out {
+        self.house(RequestResolved {
+            request_id: id.to_owned(),
+            is_done,
+            reason: "looked it up".to_owned(),
+        })
+    }
+
+    fn house(&mut self, verb: impl Decide + 'static) -> Out {
+        let event = self.event("house", json!({}));
+        let digest = event.digest();
+        let input = Input::of(event, digest, Arc::new(verb), &Arc::new(Entry::house()));
+        self.decide(&input)
+    }
+
+    fn event(&mut self, kind: &str, data: Value) -> Event {
+        self.count += 1;
+        Event {
+            id: format!("e{}", self.count),
+            source: "/test".to_owned(),
+            kind: kind.to_owned(),
+            subject: SubjectId::from("c1"),
+            time: None,
+            data: data.as_object().cloned().expect("an object"),
+            trace: Trace::default(),
+        }
+    }
+
+    fn decide(&mut self, input: &Input) -> Out {
+        let world = std::mem::take(&mut self.world);
+        let mut bench = BenchWorld::over(&self.policy, &self.settings, world, self.now);
+        let Trail { outputs, .. } = bench.decide(input).expect("decided");
+        self.world = bench.world().clone();
+        Out(outputs)
+    }
+
+    /// Gives a request.
+    pub(super) fn request(&self, id: &str) -> Option<Arc<Request>> {
+        self.world.requests.get(id).cloned().flatten()
+    }
+
+    /// Tells where a request stands.
+    pub(super) fn state(&self, id: &str) -> RequestState {
+        self.request(id).expect("a request").state
+    }
+
+    /// Gives what is to be sent for a request.
+    pub(super) fn execution(&self, id: &str) -> Option<Arc<Execution>> {
+        self.world.executions.get(id).cloned().flatten()
+    }
+
+    /// Gives the conversation.
+    pub(super) fn conversation(&self) -> Arc<Conversation> {
+        let known = self.world.conversation(&SubjectId::from("c1"));
+        Arc::clone(known.expect("a conversation"))
+    }
+}
