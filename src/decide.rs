@@ -78,6 +78,11 @@ pub trait Decide: fmt::Debug + Send + Sync {
     /// *Errors*: [`Stop::Needs`] when the world is too small, [`Stop::Refused`]
     /// when the input names what does not exist or asks for an illegal move.
     fn decide(&self, case: &mut Case<'_>) -> Result<(), Stop>;
+
+    /// Names what it will need for certain, so that a batch loads it at once; never a lock.
+    fn foresees(&self) -> Vec<Need> {
+        Vec::new()
+    }
 }
 
 /// Reads an event's data by its type.

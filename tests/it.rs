@@ -14,6 +14,8 @@ mod support;
 
 #[path = "it/access.rs"]
 mod access;
+#[path = "it/actions.rs"]
+mod actions;
 #[path = "it/broker_faults.rs"]
 mod broker_faults;
 #[path = "it/clock.rs"]

@@ -113,6 +113,8 @@ pub(super) async fn register(
 ///
 /// *Errors*: when TLS cannot be set up.
 pub(super) fn way_out(config: &Config, clock: &Clock) -> Result<Outbound, String> {
+    // An error means that somebody has installed one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let allowed = &config.outbound.allow_addresses;
     Outbound::new(allowed, Arc::new(SystemLookup), clock.clone())
 }

@@ -13,7 +13,7 @@ use std::{
 use super::{
     crash_point,
     intake::Receipt,
-    round::{MAX_ROUNDS, Round},
+    round::Round,
     seal::{ResultSpan, Sealed, Stamp, draft},
 };
 use crate::{
@@ -223,20 +223,17 @@ fn complete(
 }
 
 fn decide_all(bench: &mut Bench<'_>, round: &mut Round<'_>) -> Result<(), Again> {
-    for _ in 0..MAX_ROUNDS {
-        let needs = round.advance();
-        if needs.is_empty() {
-            return Ok(());
-        }
+    let mut needs = round.foreseen();
+    loop {
         if needs.contains(&Need::TicketNumber) {
             return Err(Again::NumbersFirst);
         }
-        bench.writer.load(&needs, &mut round.world)?;
-        round.append_own_messages(&needs);
-    }
-    loop {
-        round.give_up();
-        if round.advance().is_empty() {
+        if !needs.is_empty() {
+            bench.writer.load(&needs, &mut round.world)?;
+            round.append_own_messages(&needs);
+        }
+        needs = round.advance();
+        if needs.is_empty() {
             return Ok(());
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! A decision that needs more of the world blocks its subject for the round;
 //! the others go on. What was needed is loaded for the whole batch at once and
-//! the next round resumes. After [`MAX_ROUNDS`] an input that still needs more
-//! is put aside, as is one whose decision panics.
+//! the next round resumes. An input that needed more [`MAX_ROUNDS`] times and still
+//! does is put aside, as is one whose decision panics.
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -24,8 +24,8 @@ use crate::{
     policy::Policy,
 };
 
-/// How often a batch may ask for more.
-pub(super) const MAX_ROUNDS: usize = 4;
+/// How often a decision may ask for more.
+const MAX_ROUNDS: usize = 4;
 
 /// One decided input.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ struct Step {
     depth: usize,
     /// The place of the root among the finished; `None` for a root itself.
     root: Option<usize>,
+    /// How often it has asked for more.
+    rounds: usize,
 }
 
 /// A batch under decision.
@@ -82,6 +84,7 @@ impl<'a> Round<'a> {
                 input,
                 depth: 0,
                 root: None,
+                rounds: 0,
             });
         }
         let mut round = Self {
@@ -108,16 +111,27 @@ impl<'a> Round<'a> {
         round
     }
 
+    /// Tells what its inputs will need for certain, so that it is loaded at once.
+    pub(super) fn foreseen(&self) -> Vec<Need> {
+        let steps = self.queues.iter().flat_map(|(_, steps)| steps);
+        let needs: BTreeSet<Need> = steps.flat_map(|step| step.input.verb.foresees()).collect();
+        needs.into_iter().collect()
+    }
+
     /// Decides as far as the world reaches and tells what is needed to go on; nothing: all is decided.
     pub(super) fn advance(&mut self) -> Vec<Need> {
         let mut needs = BTreeSet::new();
         let mut queues = std::mem::take(&mut self.queues);
         for (subject, steps) in &mut queues {
-            while let Some(step) = steps.pop_front() {
+            while let Some(mut step) = steps.pop_front() {
                 match self.decide_step(subject, &step) {
                     Decision::Outcome(outcome) => self.take(subject, &step, outcome, steps),
+                    Decision::Needs(_) if step.rounds == MAX_ROUNDS => {
+                        steps.push_front(self.give_up(subject, &step));
+                    }
                     Decision::Needs(more) => {
                         needs.extend(more);
+                        step.rounds += 1;
                         steps.push_front(step);
                         break;
                     }
@@ -129,24 +143,15 @@ impl<'a> Round<'a> {
         needs.into_iter().collect()
     }
 
-    /// Puts aside what still needs more after the last round.
-    pub(super) fn give_up(&mut self) {
-        let mut queues = std::mem::take(&mut self.queues);
-        for (subject, steps) in &mut queues {
-            if let Some(step) = steps.pop_front() {
-                let input = put_aside(
-                    &step.input,
-                    self.settings,
-                    "the decision asked for more than four rounds of loading",
-                );
-                steps.push_front(Step {
-                    input: Arc::new(input),
-                    ..step
-                });
-            }
-            tracing::error!(subject = %subject, "a decision keeps asking for more; its input is parked");
+    /// Gives the step that puts an input aside which still needs more.
+    fn give_up(&self, subject: &SubjectId, step: &Step) -> Step {
+        tracing::error!(subject = %subject, event.id = %step.input.event.id, "a decision keeps asking for more; its input is parked");
+        let detail = "the decision asked for more than four rounds of loading";
+        Step {
+            input: Arc::new(put_aside(&step.input, self.settings, detail)),
+            rounds: 0,
+            ..*step
         }
-        self.queues = queues;
     }
 
     /// Adds what the batch itself has said to messages that were loaded from before it.
@@ -229,6 +234,7 @@ impl<'a> Round<'a> {
                         input: Arc::new(input),
                         depth: step.depth + 1,
                         root: Some(root),
+                        rounds: 0,
                     });
                 }
                 Err(rejection) => {

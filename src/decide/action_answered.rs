@@ -13,6 +13,7 @@ use crate::domain::{
     approval::ApprovalState,
     event::{Reason, Rejection},
     request::RequestState,
+    world::Need,
 };
 
 pub(super) const CANCELLED: InboundType = InboundType {
@@ -102,5 +103,9 @@ impl Decide for Answered {
         let mut request = request;
         request.is_confirmed = true;
         case.pass(request, approved)
+    }
+
+    fn foresees(&self) -> Vec<Need> {
+        vec![Need::Request(self.request_id.clone())]
     }
 }

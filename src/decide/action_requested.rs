@@ -12,6 +12,7 @@ use crate::domain::{
     audit::AuditOutcome,
     event::Reason,
     request::{Request, digest},
+    world::Need,
 };
 
 pub(super) const REQUESTED: InboundType = InboundType {
@@ -62,6 +63,10 @@ impl Decide for Requested {
             return preview(case, &request);
         }
         case.pass(request, None)
+    }
+
+    fn foresees(&self) -> Vec<Need> {
+        vec![Need::Request(self.request_id.clone())]
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Case, Decide, InboundType, Stop, payload};
-use crate::domain::{access::Verb, actor::Actor};
+use crate::domain::{access::Verb, actor::Actor, world::Need};
 
 pub(super) const REQUESTED: InboundType = InboundType {
     name: "action.reversal_requested",
@@ -31,5 +31,9 @@ impl Decide for Requested {
         let mut actor = case.actor();
         actor.roles = case.roles();
         case.reverse(&self.request_id, actor, self.params.as_ref())
+    }
+
+    fn foresees(&self) -> Vec<Need> {
+        vec![Need::Request(self.request_id.clone())]
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{Case, Decide, InboundType, Stop, payload};
-use crate::domain::{actor::Actor, approval::Decision};
+use crate::domain::{actor::Actor, approval::Decision, world::Need};
 
 pub(super) const DECIDED: InboundType = InboundType {
     name: "approval.decided",
@@ -28,6 +28,10 @@ impl Decide for Decided {
     fn decide(&self, case: &mut Case<'_>) -> Result<(), Stop> {
         case.vote(&self.approval_id, self.decision, self.reason.as_deref())
     }
+
+    fn foresees(&self) -> Vec<Need> {
+        vec![Need::Approval(self.approval_id.clone()), Need::TokenOwners]
+    }
 }
 
 /// An approval's time has come: somebody is reminded, or it expires.
@@ -40,5 +44,9 @@ pub struct ApprovalDue {
 impl Decide for ApprovalDue {
     fn decide(&self, case: &mut Case<'_>) -> Result<(), Stop> {
         case.approval_is_due(&self.approval_id)
+    }
+
+    fn foresees(&self) -> Vec<Need> {
+        vec![Need::Approval(self.approval_id.clone())]
     }
 }

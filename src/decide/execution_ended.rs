@@ -17,6 +17,7 @@ use crate::{
         outcome::Change,
         request::{Request, RequestState},
         time::Span,
+        world::Need,
     },
 };
 
@@ -81,6 +82,11 @@ impl Decide for ExecutionEnded {
             }
             (Verdict::Retry(_) | Verdict::Renew, _) => Ok(()),
         }
+    }
+
+    fn foresees(&self) -> Vec<Need> {
+        let id = &self.request_id;
+        vec![Need::Execution(id.clone()), Need::Request(id.clone())]
     }
 }
 
@@ -231,5 +237,9 @@ impl Decide for RequestResolved {
         } else {
             case.fail(request, "upstream", &self.reason)
         }
+    }
+
+    fn foresees(&self) -> Vec<Need> {
+        vec![Need::Request(self.request_id.clone())]
     }
 }

@@ -85,6 +85,32 @@ impl Daemon {
         .await;
     }
 
+    /// Waits for `/readyz`, or for the end of a daemon that was doomed.
+    pub(crate) async fn ready_or_dead(&mut self) {
+        let url = format!("{}/readyz", self.url);
+        eventually("the daemon is ready or dead", async || {
+            if self.poll().is_some() {
+                return Some(());
+            }
+            let answer = self.client.get(&url).send().await.ok()?;
+            (answer.status() == StatusCode::OK).then_some(())
+        })
+        .await;
+    }
+
+    /// Delivers events once; false when nobody answered that they were accepted.
+    pub(crate) async fn try_deliver(&self, events: &[Value]) -> bool {
+        let sent = self
+            .client
+            .post(format!("{}/v1/events", self.url))
+            .bearer_auth(&self.token)
+            .header("content-type", "application/cloudevents-batch+json")
+            .body(Value::from(events.to_vec()).to_string())
+            .send()
+            .await;
+        sent.is_ok_and(|answer| answer.status() == StatusCode::ACCEPTED)
+    }
+
     /// Tells whether it has ended, and how.
     pub(crate) fn poll(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {

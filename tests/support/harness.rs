@@ -20,6 +20,7 @@ pub(crate) mod ledger;
 pub(crate) mod place;
 pub(crate) mod proxy;
 pub(crate) mod rig;
+pub(crate) mod stub;
 pub(crate) mod verify;
 pub(crate) mod wire;
 

@@ -129,6 +129,11 @@ impl Rig {
         self.place.write(&format!("rules/{name}"), source);
     }
 
+    /// Writes a file below the configuration, such as an action.
+    pub(crate) fn configuration(&self, name: &str, content: &str) {
+        self.place.write(&format!("config-one/{name}"), content);
+    }
+
     /// Starts the daemon and waits until it is ready.
     pub(crate) async fn start(&self) -> Daemon {
         self.start_as("one", &[]).await
@@ -201,6 +206,12 @@ impl Rig {
     /// Runs a subcommand that works on the database to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         let mut command = self.configured("one", arguments);
+        command.stdin(Stdio::null()).output().expect("it runs")
+    }
+
+    /// Runs a subcommand that needs neither a daemon nor a configuration to its end.
+    pub(crate) fn tool(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command(arguments);
         command.stdin(Stdio::null()).output().expect("it runs")
     }
 
