@@ -31,6 +31,7 @@ mod guard;
 pub mod http;
 pub mod mail;
 pub mod sql;
+mod stage;
 
 /// How large an answer may be.
 pub const MAX_ANSWER_BYTES: usize = 1 << 20;
@@ -92,7 +93,7 @@ pub type Ended = Result<Answer, SendFault>;
 pub struct Outbound {
     allow: Vec<Network>,
     lookup: Arc<dyn Lookup>,
-    clock: Clock,
+    databases: sql::Databases,
     /// One sender for each list of networks that somebody may be reached in.
     senders: Mutex<HashMap<Vec<String>, Sender>>,
 }
@@ -106,7 +107,7 @@ impl Outbound {
         let outbound = Self {
             allow: allow.to_vec(),
             lookup,
-            clock,
+            databases: sql::Databases::new(clock),
             senders: Mutex::default(),
         };
         outbound.sender(&[]).map(|_| outbound)
@@ -131,9 +132,11 @@ impl Outbound {
                 };
                 sender.send(request, limits).await
             }
-            (Call::Mail(_), Kind::Smtp { .. }) | (Call::Sql(_), Kind::Sql { .. }) => {
-                Err(SendFault::Refused("not yet".to_owned()))
+            (Call::Sql(query), Kind::Sql { url, .. }) => {
+                let guard = sender.guard();
+                self.databases.run(guard, url, &query, timeout).await
             }
+            (Call::Mail(_), Kind::Smtp { .. }) => Err(SendFault::Refused("not yet".to_owned())),
             (Call::Http(_) | Call::Mail(_) | Call::Sql(_), _) => Err(SendFault::Refused(format!(
                 "`{}` is of another kind now",
                 integration.name

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::domain::integration::MailOperation;
+use crate::domain::{
+    ids::{hex, leading_16},
+    integration::MailOperation,
+};
 
 /// The longest address. *Source*: RFC 5321, a path without its brackets.
 const MAX_ADDRESS: usize = 254;
@@ -81,12 +84,9 @@ fn is_address(text: &str) -> bool {
 
 /// Names a mail by its key, below the sender's domain.
 fn message_id(from: &str, key: &str) -> String {
-    let hash: [u8; 32] = Sha256::digest(key.as_bytes()).into();
-    let name: String = hash
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut hash = Sha256::new();
+    hash.update(key.as_bytes());
+    let name = hex(&leading_16(hash));
     let address = from.trim().trim_end_matches('>');
     let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');

@@ -55,6 +55,12 @@ impl Guard {
         }
     }
 
+    /// Names the networks that are listed.
+    pub(super) fn listed(&self) -> String {
+        let names: Vec<String> = self.listed.iter().map(ToString::to_string).collect();
+        names.join(",")
+    }
+
     /// Tells whether an address may be reached only because it is listed: it is no public one.
     pub(super) fn is_house(&self, address: IpAddr) -> bool {
         !may_reach(address, &[]) && may_reach(address, &self.listed)

@@ -79,9 +79,10 @@ const ARROWS: &[(&str, &[&str])] = &[
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("axum", &["http"]),
     ("clap", &["cli"]),
-    ("diesel", &["store"]),
+    ("diesel", &["store", "outbound"]),
     ("diesel_migrations", &["store"]),
     ("lapin", &["broker"]),
+    ("lettre", &["outbound"]),
     ("reqwest", &["outbound", "cli"]),
     ("rhai", &["policy"]),
     ("tower_http", &["http"]),
