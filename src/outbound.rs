@@ -20,7 +20,7 @@ pub use self::{
     http::{Limits, Request, Sender},
 };
 use crate::{
-    clock::{Clock, Stopwatch},
+    clock::Clock,
     domain::{
         integration::{Integration, Kind},
         network::Network,
@@ -93,6 +93,7 @@ pub type Ended = Result<Answer, SendFault>;
 pub struct Outbound {
     allow: Vec<Network>,
     lookup: Arc<dyn Lookup>,
+    clock: Clock,
     databases: sql::Databases,
     /// One sender for each list of networks that somebody may be reached in.
     senders: Mutex<HashMap<Vec<String>, Sender>>,
@@ -107,7 +108,8 @@ impl Outbound {
         let outbound = Self {
             allow: allow.to_vec(),
             lookup,
-            databases: sql::Databases::new(clock),
+            databases: sql::Databases::new(clock.clone()),
+            clock,
             senders: Mutex::default(),
         };
         outbound.sender(&[]).map(|_| outbound)
@@ -119,7 +121,6 @@ impl Outbound {
     ///
     /// *Errors*: whether anything went out is in the kind of the fault.
     pub async fn perform(&self, integration: &Integration, call: Call, timeout: Duration) -> Ended {
-        let watch = Stopwatch::start();
         let sender = self
             .sender(&integration.allow_addresses)
             .map_err(SendFault::NotSent)?;
@@ -127,7 +128,7 @@ impl Outbound {
             (Call::Http(request), Kind::Http { base_url, .. }) => {
                 http::check_base(&request.url, base_url)?;
                 let limits = Limits {
-                    timeout: timeout.saturating_sub(watch.elapsed()),
+                    timeout,
                     max_bytes: MAX_ANSWER_BYTES,
                 };
                 sender.send(request, limits).await
@@ -136,7 +137,10 @@ impl Outbound {
                 let guard = sender.guard();
                 self.databases.run(guard, url, &query, timeout).await
             }
-            (Call::Mail(_), Kind::Smtp { .. }) => Err(SendFault::Refused("not yet".to_owned())),
+            (Call::Mail(mail), Kind::Smtp { url, from, .. }) => {
+                let (guard, now) = (sender.guard(), self.clock.now());
+                mail::send(guard, (url, from), &mail, timeout, now).await
+            }
             (Call::Http(_) | Call::Mail(_) | Call::Sql(_), _) => Err(SendFault::Refused(format!(
                 "`{}` is of another kind now",
                 integration.name

@@ -141,7 +141,8 @@ pub enum Kind {
     },
     /// A mail server.
     Smtp {
-        /// The server's URL, `smtp://` or `smtps://`; holds the password.
+        /// The server's URL, `smtps://`, `smtp+starttls://`, or `smtp://` (plain to a relay in the
+        /// house only); holds the password.
         url: SecretString,
         /// The sender.
         from: String,
