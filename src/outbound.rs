@@ -15,18 +15,20 @@ use std::{
 
 use serde_json::Value;
 
+use self::credential::Credentials;
 pub use self::{
     guard::{Lookup, SystemLookup},
     http::{Limits, Request, Sender},
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, Stopwatch},
     domain::{
-        integration::{Integration, Kind},
+        integration::{Auth, Integration, Kind},
         network::Network,
     },
 };
 
+mod credential;
 mod guard;
 pub mod http;
 pub mod mail;
@@ -94,6 +96,7 @@ pub struct Outbound {
     allow: Vec<Network>,
     lookup: Arc<dyn Lookup>,
     clock: Clock,
+    credentials: Credentials,
     databases: sql::Databases,
     /// One sender for each list of networks that somebody may be reached in.
     senders: Mutex<HashMap<Vec<String>, Sender>>,
@@ -108,6 +111,7 @@ impl Outbound {
         let outbound = Self {
             allow: allow.to_vec(),
             lookup,
+            credentials: Credentials::new(clock.clone()),
             databases: sql::Databases::new(clock.clone()),
             clock,
             senders: Mutex::default(),
@@ -125,13 +129,9 @@ impl Outbound {
             .sender(&integration.allow_addresses)
             .map_err(SendFault::NotSent)?;
         match (call, &integration.kind) {
-            (Call::Http(request), Kind::Http { base_url, .. }) => {
+            (Call::Http(request), Kind::Http { base_url, auth, .. }) => {
                 http::check_base(&request.url, base_url)?;
-                let limits = Limits {
-                    timeout,
-                    max_bytes: MAX_ANSWER_BYTES,
-                };
-                sender.send(request, limits).await
+                self.request(&sender, auth, request, timeout).await
             }
             (Call::Sql(query), Kind::Sql { url, .. }) => {
                 let guard = sender.guard();
@@ -146,6 +146,32 @@ impl Outbound {
                 integration.name
             ))),
         }
+    }
+
+    /// Sends a request with its credential. One that is answered with 401 is not used again, so that
+    /// the same request, sent again, goes with a new one where there can be one.
+    async fn request(
+        &self,
+        sender: &Sender,
+        auth: &Auth,
+        mut request: Request,
+        timeout: Duration,
+    ) -> Ended {
+        let watch = Stopwatch::start();
+        let headers = self.credentials.headers(auth, sender, timeout).await?;
+        request.headers.extend_from_slice(&headers);
+        let limits = Limits {
+            timeout: timeout.saturating_sub(watch.elapsed()),
+            max_bytes: MAX_ANSWER_BYTES,
+        };
+        if limits.timeout.is_zero() {
+            return Err(SendFault::NotSent("the time was up".to_owned()));
+        }
+        let answer = sender.send(request, limits).await?;
+        if answer.status == 401 {
+            self.credentials.refused(auth, &headers).await;
+        }
+        Ok(answer)
     }
 
     /// Gives the sender to public addresses and these networks.

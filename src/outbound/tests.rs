@@ -18,6 +18,7 @@ use tokio::{
 use super::*;
 use crate::domain::time::Timestamp;
 
+mod credentials;
 mod databases;
 mod mails;
 
