@@ -1,9 +1,10 @@
 //! Connectors: from a request for an action to what is sent, and from what came back to
 //! what it means. Pure: nothing here sends anything.
 //!
-//! One file a kind. What is sent is made once, before the first byte leaves, and stored
-//! with the attempt; a retry sends the stored bytes again. Secrets are no part of it:
-//! whoever sends adds them.
+//! One file a kind, and beside them what stands between a request and its call: [`pace`],
+//! [`breaker`], [`cache`], [`batch`]. What is sent is made once, before the first byte
+//! leaves, and stored with the attempt; a retry sends the stored bytes again. Secrets are no
+//! part of it: whoever sends adds them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -16,8 +17,12 @@ use crate::domain::{
 
 pub mod amqp;
 pub mod answer;
+pub mod batch;
+pub mod breaker;
+pub mod cache;
 pub mod http;
 pub mod mail;
+pub mod pace;
 pub mod sql;
 
 /// What an execution sends, as it is stored with its attempt; it holds no secret.
