@@ -170,7 +170,23 @@ async fn this_machine_is_not_reached_however_it_is_written() {
         "[::]",
         "169.254.169.254",
         "localhost",
+        "LocalHost",
         "①②⑦.⓪.⓪.①",
+        "ⓛⓞⓒⓐⓛⓗⓞⓢⓣ",
+        "127.0.1",
+        "0x7f.0x0.0x0.0x1",
+        "0",
+        "1.1.1.1@127.0.0.1",
+        "10.0.0.1",
+        "100.64.0.1",
+        "192.168.1.1",
+        "[::127.0.0.1]",
+        "[::ffff:0:127.0.0.1]",
+        "[64:ff9b:1::127.0.0.1]",
+        "[fd00::1]",
+        "[fe80::1]",
+        "[fe80::1%25eth0]",
+        "[ff02::1]",
     ] {
         let sent = sender
             .send(get(&format!("http://{host}:{port}/")), LIMITS)
@@ -221,29 +237,6 @@ async fn a_name_that_answers_otherwise_a_moment_later_gains_nothing() {
     let second = sender.send(get(&url), LIMITS).await;
     assert!(matches!(second, Err(SendFault::Refused(_))), "{second:?}");
     assert_eq!(stub.connections.load(Ordering::SeqCst), 0);
-}
-
-#[tokio::test]
-async fn a_redirect_is_an_answer_and_is_not_followed() {
-    let target = Stub::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-    let stub = Stub::doing(move |mut stream| async move {
-        request(&mut stream).await?;
-        let text = format!(
-            "HTTP/1.1 302 Found\r\nlocation: http://{}/\r\ncontent-length: 0\r\n\r\n",
-            target.address
-        );
-        stream.write_all(text.as_bytes()).await
-    })
-    .await;
-    let sender = sender(&["127.0.0.0/8"], Arc::new(SystemLookup));
-    let answer = sender
-        .send(get(&stub.url()), LIMITS)
-        .await
-        .expect("an answer");
-    assert_eq!(
-        (answer.status, stub.connections.load(Ordering::SeqCst)),
-        (302, 1)
-    );
 }
 
 #[tokio::test]
@@ -317,4 +310,131 @@ async fn what_was_not_sent_is_told_from_what_was() {
         .expect_err("no answer");
     assert!(matches!(reset, SendFault::Broken(_)), "{reset:?}");
     assert!(!format!("{:?}", get(&url)).contains("s3cret"));
+}
+
+#[tokio::test]
+async fn when_to_come_again_is_passed_on_as_it_was_said() {
+    let sender = sender(&["127.0.0.0/8"], Arc::new(SystemLookup));
+    for (text, status, said) in [
+        (
+            "HTTP/1.1 429 Busy\r\nretry-after: 120\r\ncontent-length: 0\r\n\r\n",
+            429,
+            Some("120"),
+        ),
+        (
+            "HTTP/1.1 429 Busy\r\nretry-after: Sat, 21 Nov 2026 10:00:30 GMT\r\ncontent-length: 0\r\n\r\n",
+            429,
+            Some("Sat, 21 Nov 2026 10:00:30 GMT"),
+        ),
+        ("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n", 503, None),
+        ("HTTP/1.1 500 Oh\r\ncontent-length: 0\r\n\r\n", 500, None),
+        ("HTTP/1.1 502 Oh\r\ncontent-length: 0\r\n\r\n", 502, None),
+    ] {
+        let stub = Stub::answering(text).await;
+        let answer = sender
+            .send(get(&stub.url()), LIMITS)
+            .await
+            .expect("an answer");
+        assert_eq!(
+            (answer.status, answer.retry_after.as_deref()),
+            (status, said)
+        );
+        assert_eq!(answer.body, Ok(Value::Null));
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_read_to_the_digit_or_as_text_or_not_at_all() {
+    let sender = sender(&["127.0.0.0/8"], Arc::new(SystemLookup));
+    let body = async |text: &'static [u8]| {
+        let stub = Stub::doing(move |mut stream| async move {
+            request(&mut stream).await?;
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", text.len());
+            stream.write_all(head.as_bytes()).await?;
+            stream.write_all(text).await
+        })
+        .await;
+        let answer = sender
+            .send(get(&stub.url()), LIMITS)
+            .await
+            .expect("an answer");
+        answer.body.map(|value| value.to_string())
+    };
+    let exact = r#"{"amount":80.10,"large":12345678901234567890123}"#;
+    assert_eq!(body(exact.as_bytes()).await.as_deref(), Ok(exact));
+    assert_eq!(body(b"done\n").await.as_deref(), Ok(r#""done\n""#));
+    assert_eq!(body(b" \n").await.as_deref(), Ok("null"));
+    assert_eq!(body(b"\xff\xfe").await, Err(BodyFault::Unreadable));
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_too_late_is_none() {
+    let late = Stub::doing(|mut stream| async move {
+        request(&mut stream).await?;
+        tokio::time::sleep(LIMITS.timeout * 2).await;
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            .await
+    })
+    .await;
+    let sender = sender(&["127.0.0.0/8"], Arc::new(SystemLookup));
+    let ended = sender.send(get(&late.url()), LIMITS).await;
+    assert!(matches!(ended, Err(SendFault::Broken(_))), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_connection_that_never_stands_was_sent_nothing() {
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket
+        .bind("127.0.0.1:0".parse().expect("an address"))
+        .expect("a port");
+    // Nobody accepts, and there is room for few who wait.
+    let listener = socket.listen(1).expect("it listens");
+    let address = listener.local_addr().expect("an address");
+    let connect = || tokio::time::timeout(Duration::from_millis(50), TcpStream::connect(address));
+    let waiting = futures_util::future::join_all((0..8).map(|_| connect())).await;
+    assert!(waiting.iter().any(Result::is_err), "there was room for all");
+    let sender = sender(&["127.0.0.0/8"], Arc::new(SystemLookup));
+    let ended = sender
+        .send(get(&format!("http://{address}/")), LIMITS)
+        .await;
+    assert!(matches!(ended, Err(SendFault::NotSent(_))), "{ended:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_refused_for_good() {
+    let sender = sender(&["127.0.0.0/8"], Arc::new(SystemLookup));
+    let header = Request {
+        headers: vec![("X-Bad\r\nX-Admin".to_owned(), "1".to_owned())],
+        ..get("http://127.0.0.1:1/")
+    };
+    let method = Request {
+        method: "GET /".to_owned(),
+        ..get("http://127.0.0.1:1/")
+    };
+    for request in [header, method] {
+        let ended = sender.send(request, LIMITS).await;
+        assert!(matches!(ended, Err(SendFault::Refused(_))), "{ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_is_not_followed() {
+    let inside = Stub::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let port = inside.address.port();
+    let stub = Stub::doing(move |mut stream| async move {
+        request(&mut stream).await?;
+        let text = format!(
+            "HTTP/1.1 307 Go\r\nlocation: http://127.0.0.1:{port}/\r\ncontent-length: 0\r\n\r\n"
+        );
+        stream.write_all(text.as_bytes()).await
+    })
+    .await;
+    let sender = sender(&["127.0.0.0/8"], Arc::new(SystemLookup));
+    let answer = sender
+        .send(get(&stub.url()), LIMITS)
+        .await
+        .expect("an answer");
+    assert_eq!(answer.status, 307);
+    assert_eq!(inside.connections.load(Ordering::SeqCst), 0);
 }
