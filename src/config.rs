@@ -163,6 +163,7 @@ impl Config {
             teams: self.teams.clone(),
             channels: self.channels.keys().cloned().collect(),
             roles: self.roles.clone(),
+            actions: std::collections::BTreeSet::new(),
         }
     }
 

@@ -155,7 +155,7 @@ impl Policy {
     ) -> Result<Self, Vec<Fault>> {
         let loaded = load::load(sources, directory, level)?;
         let judge = Judge::new(loaded.engine, loaded.rules)
-            .map_err(|error| vec![Fault::error(fault::VALUE, "", rhai::Position::NONE, error)])?;
+            .map_err(|error| vec![Fault::new(fault::VALUE, "", rhai::Position::NONE, error)])?;
         Ok(Self {
             warnings: loaded.warnings,
             rules: loaded.summaries,

@@ -1,4 +1,4 @@
-//! The people, teams, channels and roles that the configuration names.
+//! The people, teams, channels, roles and actions that the configuration names.
 //!
 //! The policy may name only these. Beside an empty configuration stand the
 //! person `owner` and the team `support`, so that the sample policy loads.
@@ -50,6 +50,8 @@ pub struct Directory {
     pub channels: BTreeSet<String>,
     /// What the holders of each role may do.
     pub roles: Roles,
+    /// The names of actions; empty: not known, and nothing is said of a name that is not here.
+    pub actions: BTreeSet<String>,
 }
 
 impl Default for Directory {
@@ -68,6 +70,7 @@ impl Default for Directory {
             teams: BTreeMap::from([("support".to_owned(), support)]),
             channels: BTreeSet::new(),
             roles: Roles::default(),
+            actions: BTreeSet::new(),
         }
     }
 }

@@ -90,7 +90,7 @@ pub(super) fn check(file: &File, library: &Library, directory: &Directory) -> Re
 
 impl Checker<'_> {
     fn fault(&mut self, code: &'static str, at: Position, message: String, hint: Option<String>) {
-        let fault = Fault::error(code, &self.file.path, at, message).hinted(hint);
+        let fault = Fault::new(code, &self.file.path, at, message).hinted(hint);
         self.report.faults.push(fault);
     }
 

@@ -7,12 +7,15 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use rhai::{Dynamic, Engine, ImmutableString, Map};
+use serde_json::Value;
 
 use super::{
-    spec::{self, Key, Takes, Wrong, optional, required, text_at, texts_at},
-    value::{Raised, raise},
+    fault,
+    spec::{self, Key, MAX_OBJECT_BYTES, Takes, Wrong, optional, required, text_at, texts_at},
+    value::{Raised, raise, to_json},
 };
 use crate::domain::{
+    approval::Stage,
     directory::Directory,
     effect::{Effect, Escalate, TicketChoice, TicketDraft, TicketPatch},
     ticket::{Priority, TicketStatus},
@@ -98,6 +101,23 @@ const CREATE_TICKET_KEYS: &[Key] = &[
     optional("team", Takes::Team, "for which team; else routing decides"),
 ];
 
+/// The keys that `require_approval` and the rule kind `approval` share, by name.
+pub(super) const APPROVAL_KEYS: &[Key] = &[
+    optional(
+        "approvers",
+        Takes::Roles,
+        "the roles of which one is enough; `manager` when not said",
+    ),
+    optional(
+        "required",
+        Takes::Count,
+        "how many distinct people; 1 when not said",
+    ),
+];
+
+/// Who decides where nobody is named.
+pub(super) const DEFAULT_APPROVER: &str = "manager";
+
 const UPDATE_TICKET_KEYS: &[Key] = &[
     optional("assignee", Takes::Person, "the new person"),
     optional("category", Takes::Text, "the new category"),
@@ -118,6 +138,11 @@ pub(super) const EFFECTS: &[EffectForm] = &[
         takes: Arguments::Map(CREATE_TICKET_KEYS),
     },
     EffectForm {
+        name: "deny",
+        doc: "Says no to the requested action; only in rules about `action.requested`.",
+        takes: Arguments::Values(&[required("reason", Takes::Text, "why")]),
+    },
+    EffectForm {
         name: "escalate",
         doc: "Says that the conversation needs a person.",
         takes: Arguments::Map(ESCALATE_KEYS),
@@ -131,9 +156,27 @@ pub(super) const EFFECTS: &[EffectForm] = &[
         ]),
     },
     EffectForm {
+        name: "require_approval",
+        doc: "Has people decide on the requested action; only in rules about `action.requested`.",
+        takes: Arguments::Map(APPROVAL_KEYS),
+    },
+    EffectForm {
+        name: "require_confirmation",
+        doc: "Has the customer asked before the requested action; only in rules about `action.requested`.",
+        takes: Arguments::Values(&[required("prompt", Takes::Text, "the question")]),
+    },
+    EffectForm {
         name: "resolve",
         doc: "Asks the platform to resolve the conversation.",
         takes: Arguments::Values(&[]),
+    },
+    EffectForm {
+        name: "run_action",
+        doc: "Asks for an action, as the rule, along the same path as everybody.",
+        takes: Arguments::Values(&[
+            required("name", Takes::Action, "which"),
+            required("params", Takes::Object, "its parameters"),
+        ]),
     },
     EffectForm {
         name: "send_message",
@@ -153,14 +196,7 @@ pub(super) const EFFECTS: &[EffectForm] = &[
 ];
 
 /// Effects of later versions, by name.
-pub(super) const LATER: &[&str] = &[
-    "deny",
-    "digest",
-    "require_approval",
-    "require_confirmation",
-    "run_action",
-    "start_procedure",
-];
+pub(super) const LATER: &[&str] = &["digest", "start_procedure"];
 
 /// Registers the effects; names are checked against `directory`.
 pub(super) fn register(engine: &mut Engine, directory: &Arc<Directory>) {
@@ -184,7 +220,7 @@ pub(super) fn register(engine: &mut Engine, directory: &Arc<Directory>) {
     engine.register_fn(
         "notify",
         move |to: Dynamic, text: ImmutableString| -> Result<Effect, Raised> {
-            Takes::Recipients.check(&to, &known).map_err(refusal)?;
+            tolerated(Takes::Recipients.check(&to, &known))?;
             Ok(Effect::Notify {
                 to: spec::texts_of(&to),
                 text: filled("text", &text)?,
@@ -206,6 +242,82 @@ pub(super) fn register(engine: &mut Engine, directory: &Arc<Directory>) {
             })
         })
         .register_fn("resolve", || Effect::Resolve);
+    register_gates(engine, directory);
+}
+
+/// Registers what has to do with actions.
+fn register_gates(engine: &mut Engine, directory: &Arc<Directory>) {
+    let known = Arc::clone(directory);
+    engine.register_fn(
+        "run_action",
+        move |name: ImmutableString, params: Dynamic| -> Result<Effect, Raised> {
+            let name = filled("name", &name)?;
+            tolerated(Takes::Action.check(&Dynamic::from(name.clone()), &known))?;
+            tolerated(Takes::Object.check(&params, &known))?;
+            Ok(Effect::RunAction {
+                name,
+                params: object(&params)?,
+            })
+        },
+    );
+    let known = Arc::clone(directory);
+    engine.register_fn(
+        "require_approval",
+        move |map: Map| -> Result<Effect, Raised> {
+            checked(APPROVAL_KEYS, &map, &known)?;
+            let Stage {
+                approvers,
+                required,
+            } = stage(&map);
+            let default =
+                Dynamic::from_array(approvers.iter().cloned().map(Dynamic::from).collect());
+            tolerated(Takes::Roles.check(&default, &known))?;
+            Ok(Effect::RequireApproval {
+                approvers,
+                required,
+            })
+        },
+    );
+    engine
+        .register_fn(
+            "deny",
+            |reason: ImmutableString| -> Result<Effect, Raised> {
+                Ok(Effect::Deny {
+                    reason: filled("reason", &reason)?,
+                })
+            },
+        )
+        .register_fn(
+            "require_confirmation",
+            |prompt: ImmutableString| -> Result<Effect, Raised> {
+                Ok(Effect::RequireConfirmation {
+                    prompt: filled("prompt", &prompt)?,
+                })
+            },
+        );
+}
+
+fn object(value: &Dynamic) -> Result<serde_json::Map<String, Value>, Raised> {
+    match to_json(value, &mut MAX_OBJECT_BYTES.clone()) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(raise("the params are no map")),
+        Err(error) => Err(raise(error)),
+    }
+}
+
+/// Reads a checked map as a stage of an approval.
+pub(super) fn stage(map: &Map) -> Stage {
+    let mut approvers = texts_at(map, "approvers");
+    if approvers.is_empty() {
+        approvers.push(DEFAULT_APPROVER.to_owned());
+    }
+    let required = map.get("required").and_then(|value| value.as_int().ok());
+    Stage {
+        approvers,
+        required: required
+            .and_then(|count| count.try_into().ok())
+            .unwrap_or(1),
+    }
 }
 
 fn filled(what: &str, text: &str) -> Result<String, Raised> {
@@ -216,9 +328,15 @@ fn filled(what: &str, text: &str) -> Result<String, Raised> {
 }
 
 fn checked(keys: &[Key], map: &Map, directory: &Directory) -> Result<(), Raised> {
-    match spec::check_map(&[keys], map, directory).into_iter().next() {
-        None => Ok(()),
-        Some((_, wrong)) => Err(refusal(wrong)),
+    let mut found = spec::check_map(&[keys], map, directory).into_iter();
+    found.try_for_each(|(_, wrong)| tolerated(Err(wrong)))
+}
+
+/// Lets pass what is only worth mending.
+fn tolerated(found: Result<(), Wrong>) -> Result<(), Raised> {
+    match found {
+        Err(wrong) if !fault::is_warning(wrong.code) => Err(refusal(wrong)),
+        _ => Ok(()),
     }
 }
 
@@ -327,6 +445,125 @@ impl EffectForm {
                 let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
                 format!("{}({})", self.name, names.join(", "))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::policy::testing::{faults, lines, message, policy};
+
+    fn asked(then: &str) -> Vec<Effect> {
+        let text = format!("on(\"conversation.message\", \"r\", #{{ then: |e| {then} }});");
+        let verdict = policy(&text).judge(&message("hi"));
+        assert_eq!(verdict.failures, [], "{then}");
+        verdict
+            .fired
+            .into_iter()
+            .flat_map(|fired| fired.effects)
+            .collect()
+    }
+
+    #[test]
+    fn what_is_asked_of_actions_says_all_that_it_was_given() {
+        let params = json!({"phone": "+49", "amount": "80.10", "deep": [{"a": true}]});
+        let Value::Object(mut params) = params else {
+            panic!("an object")
+        };
+        params["amount"] = serde_json::from_str("80.10").expect("a number");
+        assert_eq!(
+            asked(
+                "run_action(\"refund\", #{ phone: \"+49\", amount: 80.10, none: e.phone.from, deep: [#{ a: true }] })"
+            ),
+            [Effect::RunAction {
+                name: "refund".to_owned(),
+                params
+            }]
+        );
+        assert_eq!(
+            asked(
+                "[deny(\"no\"), require_confirmation(\"Sure?\"), require_approval(#{ approvers: \"admin\", required: 2 }), require_approval(#{})]"
+            ),
+            [
+                Effect::Deny {
+                    reason: "no".to_owned()
+                },
+                Effect::RequireConfirmation {
+                    prompt: "Sure?".to_owned()
+                },
+                Effect::RequireApproval {
+                    approvers: vec!["admin".to_owned()],
+                    required: 2
+                },
+                Effect::RequireApproval {
+                    approvers: vec!["manager".to_owned()],
+                    required: 1
+                },
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_them_is_told_at_load() {
+        let text = r#"on("action.requested", "a", #{ then: |e| [
+    deny(""), deny(), deny(7), require_confirmation(" "),
+    require_approval(#{ aprovers: ["manager"], required: 0 }), require_approval(#{ approvers: ["manger", 7] }),
+    require_approval(#{ approvers: "nobody", required: 1.5 }),
+    run_action("", #{}), run_action("refund*", #{}), run_action("refund", "x"), run_action("refund", #{ f: tag("x") }),
+] });
+"#;
+        insta::assert_snapshot!(faults(&[("a.rhai", text)]), @r#"
+        a.rhai:2:10: `reason`: the text is empty [PV-RULE-004]
+        a.rhai:2:15: `deny` is written `deny(reason)` [PV-RULE-009]
+        a.rhai:2:28: `reason`: wants a text, not `7` [PV-RULE-004]
+        a.rhai:2:53: `prompt`: the text is empty [PV-RULE-004]
+        a.rhai:3:25: there is no key `aprovers` here [PV-RULE-003]; did you mean `approvers`?
+        a.rhai:3:58: `required`: wants a whole number from 1 to 100, not `0` [PV-RULE-004]
+        a.rhai:3:96: `approvers`: there is no role `manger` in the configuration [PV-RULE-006]; did you mean `manager`?
+        a.rhai:3:106: `approvers`: wants a role, or an array of them, not `7` [PV-RULE-004]
+        a.rhai:4:36: `approvers`: there is no role `nobody` in the configuration [PV-RULE-006]
+        a.rhai:4:56: `required`: wants a whole number from 1 to 100, not `1.5` [PV-RULE-004]
+        a.rhai:5:16: `name`: the text is empty [PV-RULE-004]
+        a.rhai:5:37: `name`: `refund*` is not the name of an action [PV-RULE-004]
+        a.rhai:5:75: `params`: wants a map of texts, numbers, flags, lists and maps, not the text `x` [PV-RULE-004]
+        "#);
+    }
+
+    #[test]
+    fn an_unknown_action_is_worth_a_warning_and_no_more() {
+        let policy = policy(
+            "on(\"conversation.message\", \"a\", #{ then: |e| run_action(\"refnd\", #{}) });\n\
+             on(\"conversation.message\", \"b\", #{ then: |e| run_action(\"refund\", #{}) });",
+        );
+        insta::assert_snapshot!(lines(policy.warnings()), @r#"a.rhai:1:57: `name`: there is no action `refnd` in the configuration [PV-RULE-017]; did you mean `refund`?"#);
+        assert_eq!(policy.judge(&message("hi")).fired.len(), 2);
+    }
+
+    #[test]
+    fn what_only_shows_when_it_is_asked_for_fails_the_rule() {
+        for (then, expected) in [
+            (
+                "run_action(\"refund\", #{ f: tag(\"x\") })",
+                "cannot be written as JSON",
+            ),
+            (
+                "{ let a = \"\"; a.pad(100000, 'a'); run_action(\"refund\", #{ a: a }) }",
+                "too large",
+            ),
+            (
+                "require_approval(#{ approvers: [\"man\" + \"ger\"] })",
+                "there is no role `manger`",
+            ),
+            ("deny(\"\" + \" \")", "the reason is empty"),
+        ] {
+            let text = format!("on(\"conversation.message\", \"r\", #{{ then: |e| {then} }});");
+            let verdict = policy(&text).judge(&message("hi"));
+            assert_eq!(verdict.fired, [], "{then}");
+            let error = &verdict.failures[0].error;
+            assert!(error.contains(expected), "{then}: {error}");
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{
 
 /// The inbound types of this version, by name.
 pub(super) const KNOWN: &[&str] = &[
+    "action.requested",
     "call.answered",
     "call.ended",
     "call.ringing",
@@ -29,7 +30,6 @@ pub(super) const LATER: &[&str] = &[
     "action.cancelled",
     "action.confirmed",
     "action.declined",
-    "action.requested",
     "action.reversal_requested",
     "approval.decided",
     "procedure.cancelled",

@@ -82,6 +82,11 @@ pub(super) const REGISTRATION: &str = "PV-RULE-015";
 
 /// Something that is right but does nothing.
 pub(super) const USELESS: &str = "PV-RULE-016";
+/// An action that no configuration defines, or a role that nobody holds.
+pub(super) const UNKNOWN: &str = "PV-RULE-017";
+
+/// The codes of what is only worth mending.
+const WARNINGS: [&str; 2] = [USELESS, UNKNOWN];
 
 /// Every code with its remedy.
 pub const CODES: &[(&str, &str)] = &[
@@ -143,11 +148,20 @@ pub const CODES: &[(&str, &str)] = &[
         USELESS,
         "The rule can never do anything as it stands; change or remove it.",
     ),
+    (
+        UNKNOWN,
+        "Define the action in `actions/`, or give the role to somebody; nothing comes of it before.",
+    ),
 ];
 
+/// Tells whether a policy with such a fault loads none the less.
+pub(super) fn is_warning(code: &str) -> bool {
+    WARNINGS.contains(&code)
+}
+
 impl Fault {
-    /// Makes an error.
-    pub(super) fn error(
+    /// Makes a fault, as grave as its code says.
+    pub(super) fn new(
         code: &'static str,
         file: &str,
         at: Position,
@@ -155,7 +169,11 @@ impl Fault {
     ) -> Self {
         Self {
             code,
-            severity: Severity::Error,
+            severity: if is_warning(code) {
+                Severity::Warning
+            } else {
+                Severity::Error
+            },
             file: file.to_owned(),
             line: at.line().unwrap_or(0),
             column: column(at),
@@ -197,7 +215,7 @@ impl Fault {
                 }
             }
         };
-        Self::error(code, file, error.position(), message)
+        Self::new(code, file, error.position(), message)
     }
 
     /// Makes the fault of a file that raised an error while it ran.

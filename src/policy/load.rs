@@ -68,6 +68,8 @@ pub(super) fn load(
         })
         .collect();
     gather(&reports, held_back, &mut faults);
+    let is_warning = |fault: &mut Fault| fault.severity == Severity::Warning;
+    let mut warnings: Vec<Fault> = faults.extract_if(.., is_warning).collect();
 
     let properties: BTreeSet<&str> = reports
         .values()
@@ -85,7 +87,7 @@ pub(super) fn load(
     for registration in collector.take() {
         maker.make(registration);
     }
-    let (made, mut warnings) = maker.finish(&mut faults);
+    let made = maker.finish(&mut faults, &mut warnings);
     let (rules, summaries): (Vec<Rule>, Vec<RuleSummary>) = made.into_iter().unzip();
     let schedules = schedules(&rules, &reports, &mut faults);
     tidy(&mut faults);
@@ -197,7 +199,7 @@ impl Imports<'_> {
             Some(None) => {
                 let message = format!("`{path}.rhai` imports itself, maybe through others");
                 self.faults
-                    .push(Fault::error(fault::IMPORT, importer, at, message));
+                    .push(Fault::new(fault::IMPORT, importer, at, message));
                 return false;
             }
             None => {}
@@ -225,7 +227,7 @@ impl Imports<'_> {
                 "`{kind}` registers a rule, but `{importer}` imports this file: an import brings functions and constants"
             );
             self.faults.push(
-                Fault::error(fault::REGISTRATION, &file.path, *at, message)
+                Fault::new(fault::REGISTRATION, &file.path, *at, message)
                     .hinted(Some("move the functions to a file of their own".to_owned())),
             );
         }
@@ -293,7 +295,7 @@ fn schedules(
                     report.spots.key(rule.home.at, 1, "cron", &wrong)
                 });
                 faults.push(
-                    Fault::error(wrong.code, &rule.home.file, at, wrong.message).hinted(wrong.hint),
+                    Fault::new(wrong.code, &rule.home.file, at, wrong.message).hinted(wrong.hint),
                 );
             }
         }
@@ -337,7 +339,7 @@ schedule("s", #{ cron: "0 9 * * 1", then: || resolve() });
 schedule("t", #{ cron: "0 9 * * Mon", timezone: "Europe/Berln", then: |a, b| resolve() });
 escalation("x", #{ channels: "web", sentiment_below: 2, ticket: "old", when: true });
 limit("l", #{ action: "refund" });
-on("action.requested", "later", #{ then: |e| run_action("a", #{}) });
+on("action.confirmed", "later", #{ then: |e| start_procedure("a", #{}) });
 let n = naem + 1;
 "##;
         insta::assert_snapshot!(faults(&[("a.rhai", text)]), @r##"
@@ -361,8 +363,8 @@ let n = naem + 1;
         a.rhai:8:65: `ticket`: wants `true`, `false` or `"new"`, not the text `old` [PV-RULE-004]
         a.rhai:8:78: `when`: wants a closure such as `|e| …`, not `true` [PV-RULE-004]
         a.rhai:9:1: the rule kind `limit` is not yet known to this version [PV-RULE-014]
-        a.rhai:10:4: the event type `action.requested` is not yet known to this version [PV-RULE-014]
-        a.rhai:10:46: the effect `run_action` is not yet known to this version [PV-RULE-014]
+        a.rhai:10:4: the event type `action.confirmed` is not yet known to this version [PV-RULE-014]
+        a.rhai:10:46: the effect `start_procedure` is not yet known to this version [PV-RULE-014]
         a.rhai:11:9: the variable `naem` is not defined [PV-RULE-010]
         "##);
     }

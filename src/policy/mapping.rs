@@ -86,14 +86,14 @@ impl Mapping {
                     .map(|(_, at)| (*at, "a mapping registers no rules")),
             );
         for (at, message) in alien {
-            faults.push(Fault::error(fault::REGISTRATION, &file, at, message));
+            faults.push(Fault::new(fault::REGISTRATION, &file, at, message));
         }
         let has_map = ast
             .iter_functions()
             .any(|function| function.name == "map" && function.params.len() == 1);
         if !has_map {
             faults.push(
-                Fault::error(
+                Fault::new(
                     fault::MISSING,
                     &file,
                     Position::NONE,

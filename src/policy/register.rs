@@ -90,10 +90,15 @@ impl<'a> Maker<'a> {
         self.made.push((rule, summary));
     }
 
-    /// Hands over the rules and warnings, and adds the faults to `faults`.
-    pub(super) fn finish(self, faults: &mut Vec<Fault>) -> (Vec<(Rule, RuleSummary)>, Vec<Fault>) {
+    /// Hands over the rules, and adds what is wrong or worth mending to the others.
+    pub(super) fn finish(
+        self,
+        faults: &mut Vec<Fault>,
+        warnings: &mut Vec<Fault>,
+    ) -> Vec<(Rule, RuleSummary)> {
         faults.extend(self.faults);
-        (self.made, self.warnings)
+        warnings.extend(self.warnings);
+        self.made
     }
 
     fn name(&mut self, registration: &Registration) -> Option<Arc<str>> {
@@ -223,10 +228,12 @@ impl<'a> Maker<'a> {
     }
 
     fn warn(&mut self, rule: &Rule, message: String) {
-        self.warnings.push(Fault {
-            severity: Severity::Warning,
-            ..Fault::error(fault::USELESS, &rule.home.file, rule.home.at, message)
-        });
+        self.warnings.push(Fault::new(
+            fault::USELESS,
+            &rule.home.file,
+            rule.home.at,
+            message,
+        ));
     }
 
     fn argument(
@@ -243,8 +250,11 @@ impl<'a> Maker<'a> {
     }
 
     fn fault(&mut self, registration: &Registration, at: Position, wrong: Wrong) {
-        self.faults.push(
-            Fault::error(wrong.code, &registration.file, at, wrong.message).hinted(wrong.hint),
-        );
+        let fault =
+            Fault::new(wrong.code, &registration.file, at, wrong.message).hinted(wrong.hint);
+        match fault.severity {
+            Severity::Warning => self.warnings.push(fault),
+            Severity::Error => self.faults.push(fault),
+        }
     }
 }

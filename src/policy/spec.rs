@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use super::fault::{self, nearest};
 use crate::domain::directory::Directory;
 
-pub(super) use self::takes::Takes;
+pub(super) use self::takes::{MAX_OBJECT_BYTES, Takes};
 
 /// A key of a map.
 #[derive(Clone, Copy)]

@@ -14,7 +14,7 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Names two people, two teams and a channel.
+/// Names two people, two teams, a channel and two actions.
 pub(super) fn directory() -> Directory {
     let mut directory = Directory::default();
     for name in ["dana", "lee"] {
@@ -29,6 +29,9 @@ pub(super) fn directory() -> Directory {
     );
     directory.teams.insert("empty".to_owned(), Team::default());
     directory.channels.insert("billing".to_owned());
+    for name in ["find_customer", "refund"] {
+        directory.actions.insert(name.to_owned());
+    }
     directory
 }
 

@@ -209,8 +209,10 @@ impl Checker<'_> {
 
     /// Checks a value that is written out; another is left to the run.
     fn literal(&mut self, key: Option<&str>, takes: Takes, value: &Expr) {
-        if let (Expr::Array(items, _), Takes::Texts | Takes::Recipients | Takes::Events) =
-            (value, takes)
+        if let (
+            Expr::Array(items, _),
+            Takes::Texts | Takes::Recipients | Takes::Events | Takes::Roles,
+        ) = (value, takes)
             && !items.is_empty()
         {
             for item in items {

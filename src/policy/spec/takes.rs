@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use super::{Wrong, decimal, text, wrong};
 use crate::{
     domain::{
+        access::fits,
         directory::Directory,
         ticket::{Priority, TicketStatus},
         time::Span,
@@ -14,28 +15,37 @@ use crate::{
     policy::{
         event_types,
         fault::{self, nearest},
+        value::{Free, to_json},
     },
 };
 
 /// What a key takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::policy) enum Takes {
+    /// An action.
+    Action,
     /// `least_open`, `round_robin` or a person.
     Assign,
     /// A closure that gets the event.
     Closure,
+    /// A whole number from 1 on.
+    Count,
     /// A cron expression (read in full by its kind).
     Cron,
     /// A duration.
     Duration,
     /// An event type or several.
     Events,
+    /// A map that can be written as JSON.
+    Object,
     /// A person.
     Person,
     /// A priority.
     Priority,
     /// `#channel`, `@person` or `@team`, one or several.
     Recipients,
+    /// A role or several.
+    Roles,
     /// A number from -1 to 1.
     Sentiment,
     /// A ticket status.
@@ -54,6 +64,11 @@ pub(in crate::policy) enum Takes {
     Timer,
 }
 
+/// The largest whole number that counts people or the like.
+const MAX_COUNT: u32 = 100;
+/// The most that a map may be, written as JSON. *Units*: bytes, roughly.
+pub(in crate::policy) const MAX_OBJECT_BYTES: usize = 64 * 1024;
+
 /// The ways in which a team's ticket finds its person.
 const ASSIGN: [&str; 2] = ["least_open", "round_robin"];
 
@@ -61,14 +76,18 @@ impl Takes {
     /// Says what it takes, for messages and the reference.
     pub(in crate::policy) fn describe(self) -> &'static str {
         match self {
+            Self::Action => "an action",
             Self::Assign => "`\"least_open\"`, `\"round_robin\"` or a person",
             Self::Closure => "a closure such as `|e| …`",
+            Self::Count => "a whole number from 1 to 100",
             Self::Cron => "a cron expression",
             Self::Duration => "a duration such as `\"30m\"`",
             Self::Events => "an event type, or an array of them",
+            Self::Object => "a map of texts, numbers, flags, lists and maps",
             Self::Person => "a person",
             Self::Priority => "`\"low\"`, `\"medium\"`, `\"high\"` or `\"urgent\"`",
             Self::Recipients => "`\"#channel\"`, `\"@person\"` or `\"@team\"`, or an array of them",
+            Self::Roles => "a role, or an array of them",
             Self::Sentiment => "a number from -1 to 1",
             Self::Status => {
                 "`\"open\"`, `\"in_progress\"`, `\"waiting\"`, `\"resolved\"` or `\"closed\"`"
@@ -99,6 +118,12 @@ impl Takes {
                 let is_within = number.is_some_and(|number| number.abs() <= Decimal::ONE);
                 self.only(is_within, value)
             }
+            Self::Count => {
+                let most = i64::from(MAX_COUNT);
+                self.only(value.as_int().is_ok_and(|n| (1..=most).contains(&n)), value)
+            }
+            Self::Object => self.object(value),
+            Self::Roles => self.each(value, true, &|text| role(text, directory)),
             Self::Texts => self.each(value, false, &|text| {
                 if text.trim().is_empty() {
                     Err(wrong(fault::VALUE, "the text is empty".to_owned(), None))
@@ -117,6 +142,12 @@ impl Takes {
 
     fn check_text(self, text: &str, directory: &Directory) -> Result<(), Wrong> {
         match self {
+            Self::Action if text.contains('*') => Err(wrong(
+                fault::VALUE,
+                format!("`{text}` is not the name of an action"),
+                None,
+            )),
+            Self::Action => action(text, directory),
             Self::Assign if ASSIGN.contains(&text) => Ok(()),
             Self::Assign => person(text, directory).map_err(|wrong| Wrong {
                 hint: nearest(text, ASSIGN).or(wrong.hint),
@@ -192,17 +223,34 @@ impl Takes {
         if items.is_empty() {
             return Err(wrong(fault::VALUE, "the array is empty".to_owned(), None));
         }
+        // What is only worth mending hides no error behind it.
+        let mut found = Ok(());
         for (index, item) in items.iter().enumerate() {
-            let found = match text(item) {
+            let one = match text(item) {
                 Some(text) => check(&text),
                 None => self.only(false, item),
             };
-            found.map_err(|wrong| Wrong {
+            let one = one.map_err(|wrong| Wrong {
                 element: Some(index),
                 ..wrong
-            })?;
+            });
+            match one {
+                Err(wrong) if !fault::is_warning(wrong.code) => return Err(wrong),
+                Err(_) if found.is_ok() => found = one,
+                _ => {}
+            }
         }
-        Ok(())
+        found
+    }
+
+    fn object(self, value: &Dynamic) -> Result<(), Wrong> {
+        if !value.is_map() && !value.is::<Free>() {
+            return self.only(false, value);
+        }
+        let written = to_json(value, &mut MAX_OBJECT_BYTES.clone());
+        written
+            .map(|_| ())
+            .map_err(|error| wrong(fault::VALUE, error, None))
     }
 }
 
@@ -245,6 +293,34 @@ fn named<'a>(
         format!("there is no {what} `{name}` in the configuration"),
         hint,
     ))
+}
+
+/// Checks the name of an action, or the beginning of one with a `*`.
+fn action(name: &str, directory: &Directory) -> Result<(), Wrong> {
+    let start = name.strip_suffix('*');
+    if name.trim().is_empty() {
+        return Err(wrong(fault::VALUE, "the text is empty".to_owned(), None));
+    }
+    if start.unwrap_or(name).contains('*') {
+        return Err(wrong(
+            fault::VALUE,
+            format!("`{name}` is not the name of an action"),
+            Some("a `*` stands at the end, for whatever follows".to_owned()),
+        ));
+    }
+    let mut known = directory.actions.iter();
+    if directory.actions.is_empty() || known.any(|action| fits(name, action)) {
+        return Ok(());
+    }
+    Err(wrong(
+        fault::UNKNOWN,
+        format!("there is no action `{name}` in the configuration"),
+        nearest(name, directory.actions.iter().map(String::as_str)),
+    ))
+}
+
+fn role(name: &str, directory: &Directory) -> Result<(), Wrong> {
+    named("role", name, directory.roles.0.keys())
 }
 
 fn team(name: &str, directory: &Directory) -> Result<(), Wrong> {
