@@ -4,6 +4,8 @@
 //! read as `()`, and so does every field of `()`. Nothing is copied before it is
 //! read. New fields are added here, one line each, by name.
 
+mod request;
+
 use std::sync::Arc;
 
 use rhai::{Dynamic, Engine, ImmutableString};
@@ -25,8 +27,11 @@ pub(super) const SHAPES: &[&Shape] = &[
     &EVENT,
     &MESSAGE,
     &PHONE,
+    &REQUEST,
     &TICKET,
 ];
+
+use self::request::REQUEST;
 
 type Read = Result<Dynamic, Raised>;
 
@@ -55,6 +60,12 @@ const fn field(
 pub(super) static EVENT: Shape = Shape {
     name: "the event",
     fields: &[
+        field(
+            "action",
+            TEXT,
+            "the action that is asked for",
+            request::action_of_event,
+        ),
         field("actor", Holds::Shape(&ACTOR), "who did it", |v| {
             Ok(has(v, "actor").map_or(Dynamic::UNIT, |()| v.of(&ACTOR, Base::Actor)))
         }),
@@ -91,12 +102,24 @@ pub(super) static EVENT: Shape = Shape {
         field("now", TIME, "when the event is decided", |v| {
             Ok(Dynamic::from(v.facts.state.now))
         }),
+        field(
+            "params",
+            Holds::Free,
+            "the parameters with which an action is asked for",
+            request::params_of_event,
+        ),
         field("phone", Holds::Shape(&PHONE), "the call (`call.*`)", |v| {
             Ok(has(v, "phone").map_or(Dynamic::UNIT, |()| v.of(&PHONE, Base::Event)))
         }),
         field("reason", TEXT, "why, where the event says", |v| {
             at(v, &["reason"])
         }),
+        field(
+            "request",
+            Holds::Shape(&REQUEST),
+            "the request for an action that the event concerns",
+            request::of_event,
+        ),
         field("source", TEXT, "who states the event", |v| {
             Ok(text(&v.facts.event.source))
         }),
@@ -424,6 +447,7 @@ fn at(view: &View, path: &[&str]) -> Read {
 fn actor(view: &View, key: &str) -> Read {
     match view.base {
         Base::Author => at(view, &["message", "author", key]),
+        Base::Requester => request::requester(view, key),
         Base::Actor | Base::Event => at(view, &["actor", key]),
     }
 }

@@ -55,6 +55,8 @@ pub(super) enum Base {
     Actor,
     /// The author of the event's message.
     Author,
+    /// Whoever asked for the action.
+    Requester,
 }
 
 /// A shape laid over the facts of one event.

@@ -11,6 +11,7 @@ use crate::domain::{
     directory::{Directory, Person, Team},
     event::Event,
     facts::{Facts, StateFacts},
+    request::{Request, RequestState},
     time::Timestamp,
 };
 
@@ -100,6 +101,40 @@ pub(super) fn facts(kind: &str, data: Value) -> Facts {
             request: None,
         },
     }
+}
+
+/// Makes facts of an AI's request for an action by the customer `u1`.
+#[expect(clippy::needless_pass_by_value, reason = "written `json!(…)` in place")]
+pub(super) fn request(action: &str, params: Value) -> Facts {
+    let actor = json!({"kind": "ai", "id": "bot", "roles": ["ai"]});
+    let mut facts = facts(
+        "action.requested",
+        json!({"request_id": "r1", "action": action, "params": params, "actor": actor}),
+    );
+    let now = facts.state.now;
+    facts.state.request = Some(Arc::new(Request {
+        request_id: "r1".to_owned(),
+        subject: "c1".to_owned(),
+        action: action.to_owned(),
+        params: params.as_object().cloned().unwrap_or_default(),
+        actor: serde_json::from_value(actor).expect("an actor"),
+        customer_id: "u1".to_owned(),
+        state: RequestState::Requested,
+        requested_at: now,
+        updated_at: now,
+        amount: None,
+        checks: Vec::new(),
+        reserved: Vec::new(),
+        approval_id: None,
+        is_confirmed: false,
+        attempts: 0,
+        output: None,
+        code: None,
+        reason: None,
+        reverses: None,
+        reversals: Vec::new(),
+    }));
+    facts
 }
 
 /// Makes facts of a customer's message.

@@ -12,6 +12,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::domain::{
     event::Event,
+    request::Request,
     time::{Span, Timestamp},
 };
 
@@ -37,6 +38,8 @@ pub(super) enum Root {
     Members(Arc<Map<String, Value>>),
     /// The `data` of an event.
     Data(Arc<Event>),
+    /// The parameters of a request.
+    Params(Arc<Request>),
     /// A foreign message's body.
     Body(Arc<Value>),
 }
@@ -72,6 +75,14 @@ impl Free {
         }
     }
 
+    /// Points at the parameters of a request.
+    pub(super) fn params(request: &Arc<Request>) -> Self {
+        Self {
+            root: Root::Params(Arc::clone(request)),
+            path: Vec::new(),
+        }
+    }
+
     /// Points at the object under `key` of an event's data.
     pub(super) fn data_at(event: &Arc<Event>, key: &str) -> Self {
         Self {
@@ -86,6 +97,7 @@ impl Free {
         let first = match &self.root {
             Root::Members(members) => members,
             Root::Data(event) => &event.data,
+            Root::Params(request) => &request.params,
             Root::Body(value) => {
                 return follow(value, steps).and_then(Value::as_object);
             }

@@ -12,7 +12,7 @@ use crate::{
         effect::Effect,
         ticket::{Priority, TicketStatus},
     },
-    policy::testing::{facts, message, policy, with},
+    policy::testing::{facts, message, policy, request, with},
 };
 
 /// Gives what an expression over `e` shows.
@@ -185,4 +185,45 @@ fn the_customer_of_the_event_counts_where_the_conversation_has_none() {
         );
     });
     assert_eq!(show("e.customer.segment", &other), "vip");
+}
+
+#[test]
+fn a_request_reads_as_it_is_and_its_parameters_keep_their_digits() {
+    let mut asked = request(
+        "refund",
+        serde_json::from_str(r#"{"amount": 80.10, "reason": null, "lines": [{"n": 1e2}]}"#)
+            .expect("valid"),
+    );
+    for (expression, shown) in [
+        ("e.action", "refund"),
+        ("e.params.amount + 0.9", "81.00"),
+        ("e.params.lines[0].n", "100"),
+        ("type_of(e.params.reason)", "()"),
+        ("type_of(e.params.nothing.at.all)", "()"),
+        ("e.actor.roles", "[\"ai\"]"),
+        ("e.request.request_id", "r1"),
+        ("e.request.action", "refund"),
+        ("e.request.params.amount", "80.10"),
+        ("e.request.actor.kind", "ai"),
+        ("e.request.actor.id", "bot"),
+        ("\"ai\" in e.request.actor.roles", "true"),
+        ("e.request.state", "requested"),
+        ("e.request.requested_at == e.now", "true"),
+        ("type_of(e.request.amount)", "()"),
+    ] {
+        assert_eq!(show(expression, &asked), shown, "{expression}");
+    }
+    let mut settled = asked.state.request.as_deref().cloned().expect("one");
+    settled.amount = Some("80.10".parse().expect("a number"));
+    asked.state.request = Some(Arc::new(settled));
+    assert_eq!(show("e.request.amount", &asked), "80.10");
+    asked.state.request = None;
+    for (expression, shown) in [
+        ("e.action", "refund"),
+        ("e.params.amount", "80.10"),
+        ("type_of(e.request.actor.id)", "()"),
+    ] {
+        assert_eq!(show(expression, &asked), shown, "{expression}");
+    }
+    assert_eq!(show("type_of(e.params.amount)", &message("hi")), "()");
 }
