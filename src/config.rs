@@ -8,6 +8,7 @@
 
 mod actions;
 mod address;
+mod audit;
 mod broker;
 mod catalogue;
 mod database;
@@ -39,6 +40,7 @@ use std::{
 use toml::de::DeTable;
 
 pub use self::{
+    audit::Audit,
     broker::{Broker, Queue},
     catalogue::{
         ACTION_SCHEMA, CatalogueSources, Ground, INTEGRATION_SCHEMA, LoadedCatalogue,
@@ -49,7 +51,7 @@ pub use self::{
     fault::{CODES, ConfigFault},
     http::Http,
     intake::{BUILT_IN_MAPPINGS, Intake},
-    later::{Audit, Channel, Outbound},
+    later::{Channel, Outbound},
     limits::Limits,
     policy::PolicySection,
     retention::Retention,
@@ -104,7 +106,7 @@ pub struct Config {
     pub channels: BTreeMap<String, Channel>,
     /// `[outbound]`; of a later release.
     pub outbound: Outbound,
-    /// `[audit]`; of a later release.
+    /// `[audit]`
     pub audit: Audit,
 }
 

@@ -31,6 +31,7 @@ mod retention;
 mod round;
 mod schedule;
 mod seal;
+mod sealer;
 mod status;
 mod watch;
 mod watchdog;

@@ -17,6 +17,7 @@ mod action_reversal;
 mod approval_decided;
 mod approvals;
 mod audit_exported;
+mod audit_sealed;
 mod call;
 mod case;
 mod conversation_ended;
@@ -47,6 +48,7 @@ use serde_json::{Map, Value};
 pub use self::{
     approval_decided::ApprovalDue,
     audit_exported::AuditExported,
+    audit_sealed::{AuditKeyAdded, AuditSealed},
     case::{Case, Stop},
     execution_ended::{ExecutionEnded, RequestResolved},
     policy_changed::{PolicyLoaded, PolicyRejected},

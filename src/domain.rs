@@ -25,6 +25,7 @@ pub mod outcome;
 pub mod record;
 pub mod request;
 pub mod schema;
+pub mod seal;
 pub mod template;
 pub mod ticket;
 pub mod time;

@@ -27,6 +27,7 @@ mod pool;
 mod reader;
 mod requests;
 mod schema;
+mod seals;
 mod status;
 mod target;
 #[cfg(test)]

@@ -28,6 +28,8 @@ pub(super) const EMPTY_TEAM: &str = "PV-CONF-009";
 pub(super) const PLAIN_SECRET: &str = "PV-CONF-010";
 /// Something that will not do what it looks like; a warning.
 pub(super) const NO_EFFECT: &str = "PV-CONF-011";
+/// The key that seals the audit log cannot be used.
+pub(super) const KEY_FILE: &str = "PV-CONF-012";
 
 /// Every code of this area with what an operator does about it.
 pub const CODES: &[(&str, &str)] = &[
@@ -71,6 +73,10 @@ pub const CODES: &[(&str, &str)] = &[
     (
         NO_EFFECT,
         "Complete or remove the setting; the daemon starts, but it does less than the setting suggests.",
+    ),
+    (
+        KEY_FILE,
+        "Let the daemon's user alone read and write the file (`chmod 600`), or name another with `[audit] key`. A key that others could read proves nothing: move it away, a new one is made at the next start and enters the log with its first seal. Never delete the public key that others verify with.",
     ),
 ];
 

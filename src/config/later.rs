@@ -1,9 +1,9 @@
-//! `[channels.NAME]`, `[outbound]` and `[audit]`: sections of later releases.
+//! `[channels.NAME]` and `[outbound]`: sections of later releases.
 //!
 //! They are read and checked, so that a configuration written for the whole
 //! product is accepted; rules may name the channels already.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use super::{section::Section, values::networks};
 use crate::domain::network::Network;
@@ -33,13 +33,6 @@ pub struct Outbound {
     pub allow_addresses: Vec<Network>,
 }
 
-/// `[audit]`
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Audit {
-    /// The file of the signing key.
-    pub key: Option<PathBuf>,
-}
-
 impl Channel {
     /// Reads every `[channels.NAME]`; the keys of each kind are not looked at yet.
     pub(super) fn read_all(sections: Vec<(String, Section<'_>)>) -> BTreeMap<String, Self> {
@@ -61,13 +54,5 @@ impl Outbound {
         let allow_addresses = networks(&mut section, "allow_addresses");
         section.end();
         Self { allow_addresses }
-    }
-}
-
-impl Audit {
-    pub(super) fn read(mut section: Section<'_>) -> Self {
-        let key = section.text("key").map(|found| PathBuf::from(found.value));
-        section.end();
-        Self { key }
     }
 }

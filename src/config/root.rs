@@ -4,11 +4,12 @@
 //! its defaults, so the same code makes `Config::default`.
 
 use super::{
-    Broker, Config, Database, Http, Intake, Limits, PolicySection, Queue, Retention, directory,
+    Audit, Broker, Config, Database, Http, Intake, Limits, PolicySection, Queue, Retention,
+    directory,
     document::Document,
     env,
     fault::{self, did_you_mean},
-    later::{Audit, Channel, Outbound},
+    later::{Channel, Outbound},
     roles,
     section::Section,
 };

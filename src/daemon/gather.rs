@@ -45,6 +45,7 @@ pub(super) fn changed(finished: &[Finished], world: &World) -> Write {
                 Change::Park(parked) => write.parked.push((parked.clone(), one.now)),
                 Change::Unpark(id) => write.unparked.push(id.clone()),
                 Change::Lead(lead) => write.leads.push(Arc::clone(lead)),
+                Change::Seal(seal) => write.seals.push((Arc::clone(seal), one.now)),
                 other => gathered.take(other, world),
             }
         }
@@ -95,6 +96,7 @@ impl Gathered {
             | Change::Message(_)
             | Change::NumberTaken
             | Change::Park(_)
+            | Change::Seal(_)
             | Change::Unpark(_) => {}
         }
     }

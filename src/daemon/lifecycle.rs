@@ -12,6 +12,7 @@ use super::{
     app::{App, Loaded},
     assemble::{self, House},
     reload::{Folders, ReloadFault},
+    sealer,
 };
 use crate::{
     clock::Clock,
@@ -62,6 +63,10 @@ pub async fn start(config: Config, folders: Folders, clock: Clock) -> Result<Run
         held: Vec::new(),
     };
     let store = assemble::open_store(&config).await?;
+    let key = config
+        .audit
+        .open_key(&config.database.url)
+        .map_err(|fault| StartError::Policy(ReloadFault::Config(vec![*fault])))?;
     let registered = assemble::register(&store, &config).await?;
     let outbound = assemble::way_out(&config, &clock).map_err(StartError::Outbound)?;
     let (own, unsent) = assemble::left_over(&store, registered.0.id).await?;
@@ -75,6 +80,7 @@ pub async fn start(config: Config, folders: Folders, clock: Clock) -> Result<Run
     house.dispatch.take(&unsent);
     house.dispatch.adopt(own);
     let intake_task = house.begin_work(&app, &tasks, &stop);
+    tasks.spawn(sealer::run(app.clone(), key, stop.clone()));
     Ok(Running {
         app,
         loaded,

@@ -77,6 +77,18 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// Reads hexadecimal digits; `None` when they are none, or not as many as wanted.
+pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    if text.len() != N * 2 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, at) in bytes.iter_mut().zip((0..).step_by(2)) {
+        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
+    }
+    Some(bytes)
+}
+
 /// What an input is about and is serialised by: a conversation's id, or the id of the thing itself.
 ///
 /// *Shape*: 1 to [`SubjectId::MAX_BYTES`] bytes, no U+0000; intake refuses others.
@@ -121,6 +133,14 @@ impl fmt::Display for SubjectId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hexadecimal_digits_are_read_as_they_were_written() {
+        assert_eq!(unhex(&hex(&[0, 255, 16])), Some([0, 255, 16]));
+        for wrong in ["", "0", "00ff1", "00ff1g", "00ff100", "+0ff10"] {
+            assert_eq!(unhex::<3>(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn the_same_cause_names_the_same_things() {

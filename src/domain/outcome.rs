@@ -17,6 +17,7 @@ use super::{
     ids::SubjectId,
     lead::Lead,
     request::Request,
+    seal::Seal,
     ticket::Ticket,
 };
 
@@ -75,6 +76,8 @@ pub enum Change {
     Park(Parked),
     /// A parked input was replayed and is done with.
     Unpark(String),
+    /// A stretch of the audit log is signed.
+    Seal(Arc<Seal>),
 }
 
 /// An input that could not be understood, kept with its reason until a person deals with it.

@@ -15,6 +15,7 @@ use super::{
     lead::Lead,
     outcome::Parked,
     request::Request,
+    seal::Seal,
     ticket::Ticket,
     time::Timestamp,
     world::Subject,
@@ -89,6 +90,15 @@ impl AuditRow {
     }
 }
 
+/// A seal as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealRow {
+    /// The seal.
+    pub seal: Seal,
+    /// When it was made.
+    pub at: Timestamp,
+}
+
 /// The end of the one history; read under its lock, moved by the same transaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tail {
@@ -140,6 +150,8 @@ pub struct Write {
     pub teams: Vec<(String, i64)>,
     /// Audit entries, by rising sequence.
     pub audit: Vec<AuditRow>,
+    /// Seals of the audit log, with the time of each.
+    pub seals: Vec<(Arc<Seal>, Timestamp)>,
     /// Inputs put aside, with the time of it.
     pub parked: Vec<(Parked, Timestamp)>,
     /// Parked inputs that are done with.

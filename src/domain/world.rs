@@ -235,7 +235,7 @@ impl World {
             Change::NumberTaken => {
                 self.numbers.pop_front();
             }
-            Change::Lead(_) | Change::Park(_) | Change::Unpark(_) => {}
+            Change::Lead(_) | Change::Park(_) | Change::Seal(_) | Change::Unpark(_) => {}
         }
     }
 

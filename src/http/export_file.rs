@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::domain::{
     audit::{AuditBody, AuditEntry},
-    ids::hex,
+    ids::{hex, unhex},
     record::{AuditRow, Tail},
 };
 
@@ -169,17 +169,6 @@ fn inert(text: &str) -> String {
     } else {
         text.to_owned()
     }
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
-        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

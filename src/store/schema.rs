@@ -170,6 +170,19 @@ table! {
 }
 
 table! {
+    seals (last) {
+        last -> BigInt,
+        first -> BigInt,
+        seal_id -> Text,
+        at -> BigInt,
+        root -> Binary,
+        previous -> Text,
+        signature -> Binary,
+        public_key -> Binary,
+    }
+}
+
+table! {
     parked (ordinal) {
         ordinal -> BigInt,
         parked_id -> Text,

@@ -31,6 +31,7 @@ mod desk;
 mod faults;
 mod lists;
 mod races;
+mod seals;
 mod speed;
 
 /// A database of its own for one test, gone with it.

@@ -97,7 +97,7 @@ pub const OUTBOUND: &[Message] = &[
         "People are asked to approve.",
         "{approval_id: text, kind: text, summary: text, approvers: [text], required: integer, expires_at?: time, context: object}",
     ),
-    Message::planned(
+    Message::built(
         "audit.sealed",
         "A stretch of the audit log was signed.",
         "{seal_id: text, entries: integer, root: text, previous: text, signature: text, key_id: text}",

@@ -56,7 +56,7 @@ macro_rules! usual {
     };
 }
 
-/// What few batches write; 41 binds.
+/// What few batches write; 49 binds.
 macro_rules! rest {
     () => {
         ", ticket_rows AS ( \
@@ -84,6 +84,11 @@ macro_rules! rest {
             INSERT INTO teams (name, turn) SELECT * FROM unnest(?, ?) \
             WHERE EXISTS (SELECT 1 FROM daemon_row) \
             ON CONFLICT (name) DO UPDATE SET turn = excluded.turn \
+        ), seal_rows AS ( \
+            INSERT INTO seals (last, first, seal_id, at, root, previous, signature, public_key) \
+            SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) \
+            WHERE EXISTS (SELECT 1 FROM daemon_row) \
+            ON CONFLICT DO NOTHING \
         ), parked_rows AS ( \
             INSERT INTO parked (parked_id, at, reason, detail, event_id, entry, transport, content) \
             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) \
@@ -140,7 +145,7 @@ pub(super) fn write(
 ) -> Result<Written, StoreError> {
     let subjects = subject_columns(write)?;
     let texts = Texts::of(write)?;
-    let mut binds = Vec::with_capacity(80);
+    let mut binds = Vec::with_capacity(88);
     binds.extend([
         Bind::BigInt(after),
         Bind::BigInt(write.watermark.1),
@@ -190,6 +195,7 @@ fn has_rest(write: &Write) -> bool {
     !(write.tickets.is_empty()
         && write.escalations.is_empty()
         && write.teams.is_empty()
+        && write.seals.is_empty()
         && write.parked.is_empty()
         && write.unparked.is_empty()
         && write.attempts_over.is_empty())
@@ -308,11 +314,36 @@ fn escalation_binds<'a>(write: &'a Write, binds: &mut Vec<Bind<'a>>) {
     ]);
 }
 
+fn seal_binds<'a>(write: &'a Write, binds: &mut Vec<Bind<'a>>) {
+    let rows = &write.seals;
+    binds.extend([
+        Bind::BigInts(rows.iter().map(|(row, _)| row.last).collect()),
+        Bind::BigInts(rows.iter().map(|(row, _)| row.first).collect()),
+        Bind::Texts(rows.iter().map(|(row, _)| row.seal_id.as_str()).collect()),
+        Bind::BigInts(rows.iter().map(|(_, at)| at.micros()).collect()),
+        Bind::BytesList(rows.iter().map(|(row, _)| row.root.as_slice()).collect()),
+        Bind::Texts(rows.iter().map(|(row, _)| row.previous.as_str()).collect()),
+        Bind::BytesList(
+            rows.iter()
+                .map(|(row, _)| row.signature.as_slice())
+                .collect(),
+        ),
+        Bind::BytesList(
+            rows.iter()
+                .map(|(row, _)| row.public_key.as_slice())
+                .collect(),
+        ),
+    ]);
+}
+
 fn rest_binds<'a>(write: &'a Write, binds: &mut Vec<Bind<'a>>) {
     let parked = &write.parked;
     binds.extend([
         Bind::Texts(write.teams.iter().map(|(name, _)| name.as_str()).collect()),
         Bind::BigInts(write.teams.iter().map(|&(_, turn)| turn).collect()),
+    ]);
+    seal_binds(write, binds);
+    binds.extend([
         Bind::Texts(
             parked
                 .iter()

@@ -12,13 +12,16 @@ use crate::{
         escalation::Escalation,
         outcome::Parked,
         record::{AuditRow, JournalRow, Tail, Write},
+        seal::Seal,
         ticket::Ticket,
         time::Timestamp,
     },
     store::{
         error::StoreError,
         fixed::{Bind, Fixed, Statement},
-        schema::{attempts, audit, daemons, escalations, journal, parked, tail, teams, tickets},
+        schema::{
+            attempts, audit, daemons, escalations, journal, parked, seals, tail, teams, tickets,
+        },
     },
 };
 
@@ -47,6 +50,9 @@ pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<Written, 
     }
     for row in &write.audit {
         insert_audit(c, row)?;
+    }
+    for (seal, at) in &write.seals {
+        insert_seal(c, seal, *at)?;
     }
     for (parked, at) in &write.parked {
         insert_parked(c, parked, *at)?;
@@ -199,6 +205,22 @@ fn insert_audit(c: &mut SqliteConnection, row: &AuditRow) -> QueryResult<usize> 
             audit::body.eq(&row.entry.body),
             audit::hash.eq(row.entry.hash.as_slice()),
         ))
+        .execute(c)
+}
+
+fn insert_seal(c: &mut SqliteConnection, row: &Seal, at: Timestamp) -> QueryResult<usize> {
+    diesel::insert_into(seals::table)
+        .values((
+            seals::last.eq(row.last),
+            seals::first.eq(row.first),
+            seals::seal_id.eq(&row.seal_id),
+            seals::at.eq(at.micros()),
+            seals::root.eq(row.root.as_slice()),
+            seals::previous.eq(&row.previous),
+            seals::signature.eq(row.signature.as_slice()),
+            seals::public_key.eq(row.public_key.as_slice()),
+        ))
+        .on_conflict_do_nothing()
         .execute(c)
 }
 
