@@ -1,9 +1,11 @@
-//! `provost audit search | show | export | verify`: who did what, and whether the log is whole.
+//! `provost audit search | show | export | seals | verify`: who did what, and whether the log is whole.
+
+mod verify;
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, BufWriter, Write},
-    path::{Path, PathBuf},
+    io::{self, BufWriter, Write},
+    path::PathBuf,
 };
 
 use futures_util::StreamExt;
@@ -12,12 +14,7 @@ use serde_json::Value;
 use super::{
     Failure,
     client::{Client, Connection, Page, Query, given, segment},
-    offline::Place,
     output::{self, Output},
-};
-use crate::http::{
-    export_file::{End, from_line},
-    verification::{Report, SLICE, Verification},
 };
 
 /// Search, export and verify the audit log
@@ -30,6 +27,8 @@ use crate::http::{
   provost audit export --format csv --action ticket.updated > tickets.csv
   provost audit verify --file audit.jsonl               needs nothing but the file
   provost audit verify                                  asks the daemon
+  provost audit seals --file seals.jsonl                to be kept elsewhere, with the key's id
+  provost audit verify --file audit.jsonl --seals seals.jsonl --key-id 3f0c…
   provost audit verify --database sqlite:provost.db     needs no daemon")]
 pub struct Args {
     #[command(subcommand)]
@@ -49,15 +48,19 @@ enum Command {
     },
     /// Write the log to a file; the export is on record itself
     Export(Export),
-    /// Walk the whole chain and name the first bad entry
-    Verify {
-        /// Walk along an export in JSON Lines, without a daemon
-        #[arg(long, value_name = "FILE", conflicts_with = "database")]
-        file: Option<PathBuf>,
-        /// Walk on the database itself, without a daemon
-        #[arg(long, value_name = "URL")]
-        database: Option<String>,
-    },
+    /// List the seals, the oldest first, or write all of them to a file
+    Seals(Seals),
+    /// Walk the whole chain and its seals, and name the first bad entry
+    Verify(verify::Verify),
+}
+
+#[derive(Debug, clap::Args)]
+struct Seals {
+    /// Write every seal to this file, one a line: to be kept elsewhere
+    #[arg(long, short = 'f', value_name = "FILE")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    page: Page,
 }
 
 #[derive(Debug, clap::Args)]
@@ -147,22 +150,45 @@ pub(super) async fn main(args: Args) -> Result<(), Failure> {
             show(output, &client.get(&path, &[]).await?)
         }
         Command::Export(wanted) => export(&Client::new(&args.connection)?, &wanted).await,
-        Command::Verify { file, database } => {
-            let answer = match (file, database) {
-                (Some(file), _) => shown(&walk_file(&file)?),
-                (None, Some(url)) => shown(&walk(url)?),
-                (None, None) => {
-                    let client = Client::new(&args.connection)?;
-                    client.get("/v1/audit/verify", &[]).await?
-                }
-            };
-            verdict(output, &answer)
-        }
+        Command::Seals(wanted) => seals(&args.connection, &wanted).await,
+        Command::Verify(wanted) => verify::main(wanted, &args.connection).await,
     }
 }
 
-fn shown(report: &Report) -> Value {
-    serde_json::to_value(report).unwrap_or_default()
+/// Lists seals, or writes all of them as JSON Lines.
+async fn seals(connection: &Connection, wanted: &Seals) -> Result<(), Failure> {
+    let client = Client::new(connection)?;
+    let Some(path) = &wanted.file else {
+        let query = wanted.page.onto(Vec::new());
+        let answer = client.get("/v1/audit/seals", &query).await?;
+        return output::listing(
+            connection.output,
+            &answer,
+            &[
+                ("SEAL", "/seal_id"),
+                ("AT", "/at"),
+                ("FIRST", "/first"),
+                ("LAST", "/last"),
+                ("ROOT", "/root"),
+                ("KEY", "/key_id"),
+            ],
+        );
+    };
+    let mut into = BufWriter::new(File::create(path)?);
+    let mut after = String::from("0");
+    loop {
+        let query = [("limit", "1000".to_owned()), ("after", after.clone())];
+        let answer = client.get("/v1/audit/seals", &query).await?;
+        for seal in answer["items"].as_array().into_iter().flatten() {
+            writeln!(into, "{seal}")?;
+        }
+        match answer["next"].as_str() {
+            Some(next) => next.clone_into(&mut after),
+            None => break,
+        }
+    }
+    into.flush()?;
+    Ok(())
 }
 
 /// Writes the log as it comes, so that its size does not matter.
@@ -185,38 +211,6 @@ async fn export(client: &Client, wanted: &Export) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Walks along an export: its last line first, which names the end of the chain.
-fn walk_file(path: &Path) -> Result<Report, Failure> {
-    let lines = || Ok::<_, io::Error>(BufReader::new(File::open(path)?).lines());
-    let mut last = None;
-    for line in lines()? {
-        last = Some(line?);
-    }
-    let end = last.as_deref().and_then(End::parse);
-    let tail = end.as_ref().and_then(End::tail);
-    let (Some(end), Some(tail)) = (end, tail) else {
-        let said = format!("`{}` has no last line of an export", path.display());
-        return Err(Failure::new(said).next("it was cut off, or is no export in JSON Lines"));
-    };
-    if end.filtered {
-        return Err(
-            Failure::new("the export was narrowed, so it has no chain to verify")
-                .next("export the log whole"),
-        );
-    }
-    let mut walk = Verification::until(tail);
-    for (number, line) in lines()?.enumerate() {
-        let line = line?;
-        if End::parse(&line).is_some() {
-            break;
-        }
-        let row = from_line(&line)
-            .map_err(|said| Failure::new(format!("line {}: {said}", number + 1)))?;
-        walk.take(&[row]);
-    }
-    Ok(walk.report())
-}
-
 fn show(output: Output, entry: &Value) -> Result<(), Failure> {
     output::fields(
         output,
@@ -237,45 +231,4 @@ fn show(output: Output, entry: &Value) -> Result<(), Failure> {
             ("hash", "/hash"),
         ],
     )
-}
-
-fn walk(url: String) -> Result<Report, Failure> {
-    let place = Place {
-        config: "config".into(),
-        database: Some(url),
-    };
-    let mut reader = place.open()?.reader();
-    let tail = reader.tail()?;
-    let total = u64::try_from(tail.audit_sequence).unwrap_or(0);
-    let bar = indicatif::ProgressBar::new(total);
-    let mut walk = Verification::until(tail);
-    while let Some(after) = walk.next() {
-        walk.take(&reader.audit_slice(after, SLICE)?);
-        bar.set_position(u64::try_from(after).unwrap_or(0));
-    }
-    bar.finish_and_clear();
-    Ok(walk.report())
-}
-
-fn verdict(output: Output, report: &Value) -> Result<(), Failure> {
-    if output == Output::Json {
-        output::json(report)?;
-    } else if report["valid"] == true {
-        let kept = match report["first"].as_i64() {
-            Some(first) if first > 1 => format!("; those before {first} are past retention"),
-            _ => String::new(),
-        };
-        output::line(&format!(
-            "whole: {} entries, the newest is {}{kept}",
-            report["entries"], report["last"]
-        ))?;
-    }
-    if report["valid"] == true {
-        return Ok(());
-    }
-    let fault = report["fault"]
-        .as_str()
-        .unwrap_or("the log does not verify");
-    Err(Failure::new(format!("the audit log is broken: {fault}"))
-        .next("keep a copy of the database before anything else; somebody or something changed it"))
 }

@@ -1,4 +1,4 @@
-//! `/v1/audit`: search, one entry, and the verification of the chain.
+//! `/v1/audit`: search, one entry, the seals, and the verification of both.
 
 use axum::{Json, extract::State};
 use serde::Deserialize;
@@ -9,11 +9,11 @@ use super::{
     page::{self, shown},
     problem::{Kind, Problem},
     state::Api,
-    verification::{SLICE, Verification},
+    verification::{SLICE, Seals, Verification},
 };
 use crate::{
     domain::{ids::hex, record::AuditRow, time::Timestamp},
-    store::{AuditFilter, Reader},
+    store::AuditFilter,
 };
 
 /// The query of the search.
@@ -88,10 +88,44 @@ pub(super) async fn show(
         .ok_or_else(unknown)
 }
 
-/// Walks the whole chain.
-pub(super) async fn verify(State(api): State<Api>) -> Result<Json<Value>, Problem> {
-    let tail = api.read(Reader::tail).await?;
-    let mut walk = Verification::until(tail);
+/// The query of the list of seals.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SealsQuery {
+    limit: Option<i64>,
+    after: Option<String>,
+}
+
+/// Lists seals, the oldest first.
+pub(super) async fn seals(
+    State(api): State<Api>,
+    Asked(query): Asked<SealsQuery>,
+) -> Result<Json<Value>, Problem> {
+    let page = page::page(query.limit, query.after.as_deref())?;
+    let listing = api.read(move |reader| reader.seals_page(page)).await?;
+    Ok(page::listing(listing, |row| {
+        let mut shown = row.seal.to_json();
+        shown["at"] = row.at.to_string().into();
+        shown
+    }))
+}
+
+/// The query of the verification.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VerifyQuery {
+    key_id: Option<String>,
+}
+
+/// Walks the whole chain and its seals.
+pub(super) async fn verify(
+    State(api): State<Api>,
+    Asked(query): Asked<VerifyQuery>,
+) -> Result<Json<Value>, Problem> {
+    let (mut seals, tail) = api.read(Seals::read).await?;
+    let expected = query.key_id.as_deref().unwrap_or_default().split(',');
+    seals.expect(expected.filter(|id| !id.is_empty()).map(str::to_owned));
+    let mut walk = Verification::until(tail, seals);
     while let Some(after) = walk.next() {
         let rows = api
             .read(move |reader| reader.audit_slice(after, SLICE))

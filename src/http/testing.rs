@@ -70,6 +70,11 @@ pub(super) struct Answer {
 impl Place {
     /// Starts a daemon with the token `t-agent` of dana, an agent, and `t-owner`.
     pub(super) async fn start() -> Self {
+        Self::start_at(Clock::machine()).await
+    }
+
+    /// The same by a clock that the test may move.
+    pub(super) async fn start_at(clock: Clock) -> Self {
         let dir = std::env::temp_dir().join(format!("provost-http-{}", uuid::Uuid::now_v7()));
         std::fs::create_dir_all(dir.join("rules")).expect("a folder");
         std::fs::write(dir.join("rules/refunds.rhai"), RULES).expect("a rule");
@@ -88,7 +93,7 @@ impl Place {
             rules: config.policy.rules.clone(),
             env,
         };
-        let running = daemon::start(config, folders, Clock::machine())
+        let running = daemon::start(config, folders, clock)
             .await
             .expect("a daemon");
         let stopping = CancellationToken::new();
@@ -167,6 +172,11 @@ impl Place {
     /// Mends the mapping `crm`, which always fails at first.
     pub(super) fn mend_mapping(&self) {
         std::fs::write(self.dir.join("mappings/crm.rhai"), MAPPING).expect("a mapping");
+    }
+
+    /// Gives the address of the database.
+    pub(super) fn database(&self) -> String {
+        self.dir.join("provost.db").display().to_string()
     }
 
     /// Writes a file below the configuration's folder.

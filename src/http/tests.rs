@@ -4,6 +4,7 @@ mod access;
 mod actions;
 mod audit;
 mod intake;
+mod seals;
 mod writes;
 
 use axum::{

@@ -1,14 +1,18 @@
-//! Walking the audit log's chain, slice by slice, in bounded memory.
+//! Walking the audit log's chain and its seals, slice by slice, in bounded memory.
 //!
 //! The tail is read first; the walk ends there, so that a log that grows
 //! meanwhile does not disturb it. Used by `GET /v1/audit/verify` and, straight
 //! on a database, by `provost audit verify --database`.
 
+mod seals;
+
 use serde::Serialize;
 
+pub use self::seals::{Seals, seal_of};
 use crate::domain::{
     audit::{AuditBody, ChainFault, ChainWalk, GENESIS},
     record::{AuditRow, Tail},
+    seal::SealFault,
 };
 
 /// How many entries are read at once.
@@ -18,11 +22,21 @@ pub const SLICE: i64 = 1_000;
 #[derive(Debug)]
 pub struct Verification {
     tail: Tail,
+    seals: Seals,
     walk: Option<ChainWalk>,
     first: Option<i64>,
     last: i64,
     entries: i64,
-    fault: Option<ChainFault>,
+    fault: Option<Fault>,
+}
+
+/// The first thing that is wrong.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Chain(#[from] ChainFault),
+    #[error(transparent)]
+    Seal(#[from] SealFault),
 }
 
 /// What a walk found.
@@ -37,16 +51,25 @@ pub struct Report {
     pub first: Option<i64>,
     /// The newest, by the tail.
     pub last: i64,
-    /// The first bad entry.
+    /// How many seals hold.
+    pub seals: i64,
+    /// The newest entry that is sealed; 0 when none is.
+    pub sealed_to: i64,
+    /// The short names of the keys that signed.
+    pub keys: Vec<String>,
+    /// Whether the keys were said beforehand; if not, those that the log names were believed.
+    pub pinned: bool,
+    /// The first bad entry or seal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
 }
 
 impl Verification {
     /// Begins a walk that ends at `tail`.
-    pub fn until(tail: Tail) -> Self {
+    pub fn until(tail: Tail, seals: Seals) -> Self {
         Self {
             tail,
+            seals,
             walk: None,
             first: None,
             last: 0,
@@ -63,10 +86,11 @@ impl Verification {
     /// Takes the next slice; an empty one ends the walk.
     pub fn take(&mut self, rows: &[AuditRow]) {
         if rows.is_empty() {
-            self.fault = Some(ChainFault::Cut {
+            let cut = ChainFault::Cut {
                 expected: self.tail.audit_sequence,
                 found: self.last,
-            });
+            };
+            self.fault = Some(cut.into());
         }
         for row in rows {
             if row.entry.sequence > self.tail.audit_sequence || self.fault.is_some() {
@@ -80,8 +104,11 @@ impl Verification {
         }
     }
 
-    fn step(&mut self, row: &AuditRow) -> Result<(), ChainFault> {
+    fn step(&mut self, row: &AuditRow) -> Result<(), Fault> {
         let entry = &row.entry;
+        if self.walk.is_none() {
+            self.seals.begin(entry.sequence)?;
+        }
         match &mut self.walk {
             Some(walk) => walk.step(entry)?,
             None if entry.sequence == 1 => {
@@ -93,27 +120,32 @@ impl Verification {
             None => self.walk = Some(ChainWalk::after(entry.sequence, entry.hash)),
         }
         self.first.get_or_insert(entry.sequence);
-        match differing(row) {
-            Some(column) => Err(ChainFault::Column {
-                sequence: entry.sequence,
-                column,
-            }),
-            None => Ok(()),
+        if let Some(column) = differing(row) {
+            let sequence = entry.sequence;
+            return Err(ChainFault::Column { sequence, column }.into());
         }
+        Ok(self.seals.pass(row)?)
     }
 
     /// Ends the walk.
     pub fn report(self) -> Report {
+        let (sequence, hash) = (self.tail.audit_sequence, &self.tail.audit_hash);
+        let (walk, seals) = (self.walk, &self.seals);
         let fault = self.fault.or_else(|| {
-            let (sequence, hash) = (self.tail.audit_sequence, &self.tail.audit_hash);
-            let walk = self.walk.unwrap_or(ChainWalk::after(0, GENESIS));
-            walk.end(sequence, hash).err()
+            let walk = walk.unwrap_or(ChainWalk::after(0, GENESIS));
+            let chain = walk.end(sequence, hash).err().map(Fault::from);
+            chain.or_else(|| seals.end(sequence).err().map(Fault::from))
         });
+        let found = self.seals.found();
         Report {
             valid: fault.is_none(),
             entries: self.entries,
             first: self.first,
             last: self.tail.audit_sequence,
+            seals: found.seals,
+            sealed_to: found.sealed_to,
+            keys: found.keys,
+            pinned: found.is_pinned,
             fault: fault.map(|fault| fault.to_string()),
         }
     }
@@ -146,6 +178,7 @@ mod tests {
         actor::Actor,
         audit::{AuditEntry, AuditOutcome, leaf, link},
         ids::SubjectId,
+        seal::{Claim, Seal, SealKey, Stretch},
         time::Timestamp,
     };
 
@@ -194,7 +227,11 @@ mod tests {
     }
 
     fn verify(rows: &[AuditRow], tail: Tail) -> Report {
-        let mut walk = Verification::until(tail);
+        verify_sealed(rows, tail, Seals::default())
+    }
+
+    fn verify_sealed(rows: &[AuditRow], tail: Tail, seals: Seals) -> Report {
+        let mut walk = Verification::until(tail, seals);
         while let Some(after) = walk.next() {
             let slice: Vec<AuditRow> = rows
                 .iter()
@@ -237,5 +274,59 @@ mod tests {
         assert!(fault(|rows| drop(rows.remove(2))).contains("entry 3 is missing"));
         assert!(fault(|rows| rows.truncate(4)).contains("ends with entry 4"));
         assert!(fault(Vec::clear).contains("ends with entry 0"));
+    }
+
+    fn key() -> SealKey {
+        SealKey::of(&[7; 32])
+    }
+
+    fn seal(rows: &[AuditRow], first: i64, last: i64, previous: &str) -> Seal {
+        let entry = rows.iter().find(|row| row.entry.sequence == last);
+        let root = entry.map_or([9; 32], |row| row.entry.hash);
+        key().seal(&Stretch {
+            first,
+            last,
+            root,
+            previous,
+        })
+    }
+
+    #[test]
+    fn seals_that_were_kept_elsewhere_show_what_was_cut_off_or_made_anew() {
+        let (rows, tail) = chain(5);
+        let kept = seal(&rows, 1, 4, "");
+        let verify = |rows: &[AuditRow], tail: Tail, is_known: bool| {
+            let mut seals = Seals::default();
+            seals.claim(Claim::of(&kept));
+            if is_known {
+                seals.know(key().public());
+            }
+            verify_sealed(rows, tail, seals).fault.unwrap_or_default()
+        };
+        assert_eq!(verify(&rows, tail, true), "");
+        assert!(verify(&rows, tail, false).contains("which the log does not know"));
+        let (short, end) = chain(3);
+        assert!(verify(&short, end, true).contains("cut off below it, or changed"));
+    }
+
+    #[test]
+    fn a_pruned_log_keeps_its_later_seals_and_a_whole_one_needs_the_first() {
+        let (rows, tail) = chain(5);
+        let first = seal(&rows, 1, 2, "");
+        let second = seal(&rows, 3, 5, &first.seal_id);
+        let both = || Seals::of(vec![first.clone(), second.clone()]);
+        let found = verify_sealed(&rows, tail, both());
+        assert_eq!((found.seals, found.sealed_to, found.fault), (2, 5, None));
+        assert_eq!(verify_sealed(&rows[3..], tail, both()).fault, None);
+        let later = || Seals::of(vec![second.clone()]);
+        assert_eq!(verify_sealed(&rows[3..], tail, later()).fault, None);
+        let fault = verify_sealed(&rows, tail, later())
+            .fault
+            .unwrap_or_default();
+        assert!(fault.contains("a seal is missing"), "{fault}");
+        let over = seal(&rows, 3, 6, &first.seal_id);
+        let seals = Seals::of(vec![first.clone(), over]);
+        let fault = verify_sealed(&rows, tail, seals).fault.unwrap_or_default();
+        assert!(fault.contains("covers up to entry 6"), "{fault}");
     }
 }

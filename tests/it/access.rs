@@ -11,6 +11,7 @@ const ASKING: &[&str] = &[
     "actions list",
     "actions show refund",
     "audit export",
+    "audit seals",
     "audit search",
     "audit show 1",
     "audit verify",

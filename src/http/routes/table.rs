@@ -247,8 +247,13 @@ pub const ROUTES: &[Route] = &[
         ])
         .answers(200, "text")
         .by(|| routing::get(export::export)),
-    Route::new(Get, "/v1/audit/verify", VIEW, "Walks the whole chain and names the first bad entry.")
-        .answers(200, "{valid: boolean, entries: integer, first?: integer, last?: integer, fault?: text}")
+    Route::new(Get, "/v1/audit/seals", VIEW, "The seals of the audit log, the oldest first.")
+        .query(PAGE)
+        .answers(200, LISTING)
+        .by(|| routing::get(audit::seals)),
+    Route::new(Get, "/v1/audit/verify", VIEW, "Walks the whole chain and its seals, and names the first bad entry.")
+        .query(&[p("key_id", "text", "Accept seals by these keys alone, separated by commas; otherwise those that the log names are believed.")])
+        .answers(200, "{valid: boolean, entries: integer, first?: integer, last: integer, seals: integer, sealed_to: integer, keys: [text], pinned: boolean, fault?: text}")
         .by(|| routing::get(audit::verify)),
     Route::new(Get, "/v1/audit/{sequence}", VIEW, "An entry of the audit log.")
         .by(|| routing::get(audit::show)),

@@ -61,6 +61,7 @@ const CASES: &str = "
     POST /v1/runs/{id}/cancel: agent manager rule system
     GET /v1/audit: agent manager viewer
     GET /v1/audit/export: manager
+    GET /v1/audit/seals: agent manager viewer
     GET /v1/audit/verify: agent manager viewer
     GET /v1/audit/{sequence}: agent manager viewer
     DELETE /v1/customers/{id}:

@@ -5,7 +5,7 @@ use axum::body::to_bytes;
 use crate::http::{
     export_file::{End, from_line},
     testing::{Place, message},
-    verification::Verification,
+    verification::{Seals, Verification},
 };
 
 async fn export(place: &Place, token: &str, query: &str) -> (u16, String) {
@@ -28,7 +28,7 @@ fn verify(text: &str) -> bool {
     let Some(tail) = End::parse(end).and_then(|end| end.tail()) else {
         return false;
     };
-    let mut walk = Verification::until(tail);
+    let mut walk = Verification::until(tail, Seals::default());
     let rows: Result<Vec<_>, _> = entries.iter().map(|line| from_line(line)).collect();
     rows.is_ok_and(|rows| {
         walk.take(&rows);
