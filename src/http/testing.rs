@@ -174,11 +174,6 @@ impl Place {
         std::fs::write(self.dir.join("mappings/crm.rhai"), MAPPING).expect("a mapping");
     }
 
-    /// Gives the address of the database.
-    pub(super) fn database(&self) -> String {
-        self.dir.join("provost.db").display().to_string()
-    }
-
     /// Writes a file below the configuration's folder.
     pub(super) fn configure(&self, file: &str, text: &str) {
         let path = self.dir.join(file);
