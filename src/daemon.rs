@@ -24,6 +24,7 @@ mod mappings;
 #[cfg(test)]
 mod model;
 mod outgoing;
+mod persons;
 mod publish;
 mod relay;
 mod reload;

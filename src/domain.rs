@@ -22,6 +22,7 @@ pub mod integration;
 pub mod lead;
 pub mod network;
 pub mod outcome;
+pub mod person;
 pub mod record;
 pub mod request;
 pub mod schema;

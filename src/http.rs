@@ -22,6 +22,7 @@ mod extract;
 mod intake;
 mod leads;
 mod messages;
+mod narrowing;
 mod openapi;
 mod page;
 mod parked;

@@ -22,6 +22,7 @@ mod link;
 mod load;
 mod migrate;
 mod parked;
+mod persons;
 mod policies;
 mod pool;
 mod reader;

@@ -88,7 +88,10 @@ struct Filter {
     /// Only entries on this conversation
     #[arg(long)]
     conversation: Option<String>,
-    /// Only what this actor asked, such as dana or system:rule:Refunds
+    /// Only entries on this customer
+    #[arg(long)]
+    customer: Option<String>,
+    /// Only what this actor asked, such as dana, customer:c-1 or system:rule:Refunds
     #[arg(long)]
     actor: Option<String>,
     /// Only this event type
@@ -97,7 +100,7 @@ struct Filter {
     /// Only those that ended so: done, denied, failed
     #[arg(long)]
     outcome: Option<String>,
-    /// Only those where this rule fired first
+    /// Only those where this rule fired
     #[arg(long)]
     rule: Option<String>,
     /// Not before this time (RFC 3339)
@@ -106,18 +109,27 @@ struct Filter {
     /// Before this time (RFC 3339)
     #[arg(long)]
     to: Option<String>,
+    /// Only those on this amount or more
+    #[arg(long)]
+    amount_min: Option<String>,
+    /// Only those on this amount or less
+    #[arg(long)]
+    amount_max: Option<String>,
 }
 
 impl Filter {
     fn given(&self) -> Query<'_> {
         given(&[
             ("conversation", &self.conversation),
+            ("customer", &self.customer),
             ("actor", &self.actor),
             ("action", &self.action),
             ("outcome", &self.outcome),
             ("rule", &self.rule),
             ("from", &self.from),
             ("to", &self.to),
+            ("amount_min", &self.amount_min),
+            ("amount_max", &self.amount_max),
         ])
     }
 }
@@ -223,6 +235,8 @@ fn show(output: Output, entry: &Value) -> Result<(), Failure> {
             ("event", "/event_id"),
             ("source", "/source"),
             ("subject", "/subject"),
+            ("customer", "/customer"),
+            ("amount", "/amount"),
             ("outcome", "/outcome"),
             ("rules", "/rules"),
             ("checks", "/checks"),

@@ -13,6 +13,7 @@ use std::{
 use super::{
     crash_point,
     intake::Receipt,
+    persons::Persons,
     round::Round,
     seal::{ResultSpan, Sealed, Stamp, draft},
 };
@@ -48,6 +49,8 @@ pub(super) struct Bench<'a> {
     pub(super) settings: &'a Settings,
     /// The daemon's id.
     pub(super) daemon: i64,
+    /// The labels of customers in the audit log.
+    pub(super) persons: &'a Persons,
     /// Ticket numbers reserved for this lane.
     pub(super) numbers: &'a mut Numbers,
     /// Whether some of the inputs were perhaps decided before.
@@ -172,12 +175,14 @@ fn attempt(
         policy: bench.version,
         source: &bench.settings.source,
         daemon: bench.daemon,
+        persons: bench.persons,
     };
     let mut draft = draft(finished, &world, &stamp);
     draft.end_attempts(attempts_over);
     let tail = bench.writer.tail()?;
     let mut sealed = draft.seal(&tail);
     commit(bench, &mut sealed, &tail, relay)?;
+    bench.persons.keep(&sealed.write.persons);
     bench.numbers.free = world.numbers;
     let receipts = complete(sorted.receipts, inputs, &sealed, &refused);
     Ok(Committed {

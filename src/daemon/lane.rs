@@ -24,6 +24,7 @@ use super::{
     identity::Identity,
     intake::{Receipt, SubmitError, Unit, Waiter},
     outgoing::Envelope,
+    persons::Persons,
     relay::{Parcel, Place, Relay},
     reload::InForce,
     round::put_aside,
@@ -62,6 +63,8 @@ pub(super) struct Shared {
     pub(super) envelope: Envelope,
     /// This daemon's row.
     pub(super) identity: Arc<Identity>,
+    /// The labels of customers in the audit log.
+    pub(super) persons: Arc<Persons>,
     /// Counters and faults.
     pub(super) status: Arc<Status>,
     /// How many lanes are at work.
@@ -291,6 +294,7 @@ impl Lane {
                 version: &ruling.version,
                 settings,
                 daemon: shared.identity.held().id,
+                persons: &shared.persons,
                 numbers: &mut numbers,
                 is_suspect: !over.is_empty(),
             };

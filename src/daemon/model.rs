@@ -19,10 +19,12 @@ use serde_json::{Value, json};
 use super::{
     batch::{self, Announce, Bench, Committed, Numbers},
     outgoing::Envelope,
+    persons::Persons,
     relay::{Backlog, Next, Parcel, Place, Relay},
 };
 use crate::{
     broker::Outgoing,
+    clock::Clock,
     decide::{Entry, Input, Settings},
     domain::{
         audit::{ChainWalk, GENESIS},
@@ -104,6 +106,7 @@ struct Life {
     relay: Relay,
     held: Registration,
     numbers: Numbers,
+    persons: Persons,
 }
 
 impl Life {
@@ -125,6 +128,7 @@ impl Life {
             relay: Relay::new(backlog, true),
             held,
             numbers: Numbers::default(),
+            persons: Persons::new(Clock::machine()),
         }
     }
 }
@@ -315,6 +319,7 @@ impl Model {
             version: &version,
             settings: &self.settings,
             daemon: life.held.id,
+            persons: &life.persons,
             numbers: &mut life.numbers,
             is_suspect: false,
         };

@@ -33,7 +33,9 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
             (Part::Parked, now.minus(retention.parked)),
         ];
         times.push((Part::Attempts, now.minus(ATTEMPTS)));
-        times.extend(retention.audit.map(|span| (Part::Audit, now.minus(span))));
+        let audit = retention.audit.map(|span| now.minus(span));
+        times.extend(audit.map(|before| (Part::Audit, before)));
+        times.extend(audit.map(|before| (Part::Persons, before)));
         for (part, before) in times {
             if let Err(error) = prune(&app, part, before, &stop).await {
                 tracing::warn!(%error, ?part, "retention stopped; it goes on in a minute");
@@ -47,6 +49,7 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
 enum Part {
     Journal,
     Audit,
+    Persons,
     Parked,
     Attempts,
 }
@@ -64,6 +67,7 @@ async fn prune(
             .write(move |desk| match part {
                 Part::Journal => desk.journal_prune(before, SLICE),
                 Part::Audit => desk.audit_prune(before, SLICE),
+                Part::Persons => desk.persons_prune(before),
                 Part::Parked => desk.parked_prune(before, SLICE),
                 Part::Attempts => desk.attempts_prune(before, SLICE),
             })

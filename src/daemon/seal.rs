@@ -5,17 +5,19 @@
 //! Under the lock [`Draft::seal`] only numbers the rows, patches the results'
 //! `sequence`, and links the audit hashes.
 
-use std::{ops::Range, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{gather, round::Finished};
+use super::{gather, persons::Persons, round::Finished};
 use crate::domain::{
+    actor::ActorKind,
     audit::{AuditBody, AuditEntry, leaf, link},
     event::Event,
     ids::EventKey,
     outcome::ResultEvent,
+    person::Person,
     record::{AuditRow, JournalRow, Tail, Write},
     time::Timestamp,
     world::World,
@@ -63,6 +65,8 @@ pub(super) struct Stamp<'a> {
     pub(super) source: &'a str,
     /// The daemon's id.
     pub(super) daemon: i64,
+    /// The labels of customers.
+    pub(super) persons: &'a Persons,
 }
 
 /// Makes the rows of a decided batch.
@@ -86,8 +90,8 @@ pub(super) fn draft(finished: Vec<Finished>, world: &World, stamp: &Stamp<'_>) -
             );
         }
     }
-    let write = gather::changed(&finished, world);
-    let mut audit = Vec::new();
+    let mut write = gather::changed(&finished, world);
+    let (mut audit, mut persons) = (Vec::new(), HashMap::new());
     let mut fired = Vec::new();
     let mut rows = Vec::with_capacity(finished.len());
     let mut results = Vec::with_capacity(finished.len());
@@ -98,13 +102,14 @@ pub(super) fn draft(finished: Vec<Finished>, world: &World, stamp: &Stamp<'_>) -
         if let Some(audit) = &one.outcome.audit {
             fired.extend(audit.rules.iter().cloned());
         }
-        if let Some(row) = audit_row(&one, stamp) {
+        if let Some(row) = audit_row(&one, stamp, &mut persons) {
             let leaf = leaf(&row.entry.body);
             audit.push((place, row, leaf));
         }
         rows.push(journal_row(&one, text, stamp));
         results.push(spans);
     }
+    write.persons = persons.into_values().collect();
     Draft {
         rows,
         results,
@@ -242,17 +247,28 @@ fn journal_row(one: &Finished, results: String, stamp: &Stamp<'_>) -> JournalRow
     }
 }
 
-fn audit_row(one: &Finished, stamp: &Stamp<'_>) -> Option<AuditRow> {
+fn audit_row(
+    one: &Finished,
+    stamp: &Stamp<'_>,
+    new: &mut HashMap<String, Person>,
+) -> Option<AuditRow> {
     let draft = one.outcome.audit.as_ref()?;
     let event = &one.input.event;
+    let mut actor = draft.actor.clone();
+    if actor.kind == ActorKind::Customer {
+        actor.id = stamp.persons.label(&actor.id, one.now, new);
+    }
+    let customer = draft.customer.as_deref();
     let body = AuditBody {
         v: 1,
         at: one.now,
-        actor: draft.actor.clone(),
+        actor,
         action: event.kind.clone(),
         event_id: event.id.clone(),
         source: event.source.clone(),
         subject: event.subject.to_string(),
+        customer: customer.map(|id| stamp.persons.label(id, one.now, new)),
+        amount: draft.amount,
         outcome: draft.outcome,
         rules: draft.rules.clone(),
         checks: draft.checks.clone(),

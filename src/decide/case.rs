@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
 use super::{Input, Settings};
@@ -72,6 +73,8 @@ pub struct Case<'a> {
     rules: Vec<String>,
     checks: Vec<AuditCheck>,
     end: AuditOutcome,
+    /// How much it is about, for the record.
+    pub(super) amount: Option<Decimal>,
     outcome: Outcome,
 }
 
@@ -101,6 +104,7 @@ impl<'a> Case<'a> {
             rules: Vec::new(),
             checks: Vec::new(),
             end: AuditOutcome::Done,
+            amount: None,
             outcome: Outcome::default(),
         }
     }
@@ -141,6 +145,14 @@ impl<'a> Case<'a> {
             return actor;
         }
         self.input.entry.actor.clone()
+    }
+
+    /// Gives the id of the customer whom the conversation is with, or was with before this.
+    fn customer(&self) -> Option<String> {
+        let before = self.world.conversation(&self.input.event.subject);
+        let conversations = self.conversation.iter().chain(before);
+        let mut ids = conversations.filter_map(|conversation| conversation.customer_text("id"));
+        ids.next().map(str::to_owned)
     }
 
     /// Gives the roles with which it acts. Whoever may not name actors acts with its own.
@@ -347,7 +359,7 @@ impl<'a> Case<'a> {
     pub(super) fn close(mut self) -> Outcome {
         if let Some(conversation) = self
             .conversation
-            .take()
+            .clone()
             .filter(|_| self.conversation_changed)
         {
             self.outcome
@@ -355,8 +367,11 @@ impl<'a> Case<'a> {
                 .push(Change::Conversation(conversation));
         }
         if !self.effects.is_empty() {
+            let customer = self.customer();
             self.outcome.audit = Some(AuditDraft {
                 actor: self.actor(),
+                customer,
+                amount: self.amount,
                 outcome: self.end,
                 rules: std::mem::take(&mut self.rules),
                 checks: std::mem::take(&mut self.checks),
@@ -379,6 +394,8 @@ impl<'a> Case<'a> {
         );
         self.outcome.audit = Some(AuditDraft {
             actor: self.actor(),
+            customer: self.customer(),
+            amount: None,
             outcome: AuditOutcome::Denied,
             rules: Vec::new(),
             checks: vec![AuditCheck {

@@ -102,6 +102,7 @@ impl Case<'_> {
                 self.conversation_mut().waiting_requests.remove(id);
             }
         }
+        self.amount = request.amount;
         let kept = Arc::new(request.clone());
         self.requests
             .insert(request.request_id.clone(), Arc::clone(&kept));

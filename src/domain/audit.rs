@@ -5,6 +5,7 @@
 //! leaves can be computed before the tail is locked, and changing, dropping or
 //! swapping an entry breaks the chain from there on.
 
+use rust_decimal::{Decimal, prelude::ToPrimitive};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -28,6 +29,12 @@ pub struct AuditBody {
     pub source: String,
     /// The conversation, or the thing itself.
     pub subject: String,
+    /// The customer whom it was about, as a label of [`super::person`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
+    /// The amount that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Decimal>,
     /// `done`, `denied` or `failed`.
     pub outcome: AuditOutcome,
     /// The rules that fired, in order.
@@ -87,6 +94,22 @@ pub struct AuditEntry {
     pub body: String,
     /// The hash, chained to the entry before.
     pub hash: [u8; 32],
+}
+
+/// Gives an amount as it is searched by: in 1/10,000, half a unit rounded away from zero. What is
+/// too large for that counts as the largest.
+pub fn scaled_amount(amount: Decimal) -> i64 {
+    use rust_decimal::RoundingStrategy::MidpointAwayFromZero;
+    let largest = if amount.is_sign_negative() {
+        i64::MIN
+    } else {
+        i64::MAX
+    };
+    amount
+        .checked_mul(Decimal::from(10_000))
+        .map(|scaled| scaled.round_dp_with_strategy(0, MidpointAwayFromZero))
+        .and_then(|scaled| scaled.to_i64())
+        .unwrap_or(largest)
 }
 
 /// The hash before the first entry.
@@ -197,6 +220,35 @@ impl ChainWalk {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn amounts_are_searched_by_in_ten_thousandths() {
+        let scaled = |text: &str| scaled_amount(text.parse().expect("a number"));
+        assert_eq!(scaled("12.5"), 125_000);
+        assert_eq!(scaled("-0.00005"), -1);
+        assert_eq!(scaled("0.00004"), 0);
+        assert_eq!(scaled("79228162514264337593543950335"), i64::MAX);
+        assert_eq!(scaled("-79228162514264337593543950335"), i64::MIN);
+    }
+
+    #[test]
+    fn a_body_without_customer_and_amount_reads_and_writes_as_before() {
+        let text = r#"{"v":1,"at":"2026-11-01T00:00:00Z","actor":{"kind":"system","id":"provost"},"action":"a","event_id":"e","source":"/s","subject":"c","outcome":"done","rules":[],"effects":[],"policy":"p"}"#;
+        let body: AuditBody = serde_json::from_str(text).expect("a body");
+        assert_eq!((body.customer.as_ref(), body.amount), (None, None));
+        let again = serde_json::to_value(&body).expect("JSON");
+        assert!(again.get("customer").is_none() && again.get("amount").is_none());
+        let with = AuditBody {
+            amount: Some("12.50".parse().expect("a number")),
+            ..body
+        };
+        let shown = serde_json::to_value(&with).expect("JSON");
+        assert_eq!(shown["amount"], "12.50");
+        assert_eq!(
+            serde_json::from_value::<AuditBody>(shown).expect("a body"),
+            with
+        );
+    }
 
     fn chain(bodies: &[&str]) -> Vec<AuditEntry> {
         let mut hash = GENESIS;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use super::{
@@ -115,6 +116,10 @@ pub struct ResultEvent {
 pub struct AuditDraft {
     /// Who asked.
     pub actor: Actor,
+    /// The id of the customer whom it is about, where there is one.
+    pub customer: Option<String>,
+    /// The amount that was asked for, where there is one.
+    pub amount: Option<Decimal>,
     /// How it ended.
     pub outcome: AuditOutcome,
     /// The rules that fired.

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use super::{
     approval::Approval,
-    audit::{AuditBody, AuditEntry},
+    audit::{AuditBody, AuditEntry, scaled_amount},
     budget::{Budget, BudgetKey, Reservation},
     escalation::Escalation,
     execution::Execution,
     ids::{EventKey, SubjectId},
     lead::Lead,
     outcome::Parked,
+    person::Person,
     request::Request,
     seal::Seal,
     ticket::Ticket,
@@ -73,11 +74,22 @@ pub struct AuditRow {
     pub outcome: &'static str,
     /// The first rule that fired; empty when none.
     pub rule: String,
+    /// The other rules that fired; written only, an entry that is read has none.
+    pub more_rules: Vec<String>,
+    /// The label of the customer.
+    pub customer: Option<String>,
+    /// The amount. *Units*: 1/10,000.
+    pub amount: Option<i64>,
 }
 
 impl AuditRow {
     /// Makes the row of an entry: its columns are what its body says.
     pub fn of(entry: AuditEntry, body: AuditBody) -> Self {
+        let mut rules = body.rules.into_iter();
+        let rule = rules.next().unwrap_or_default();
+        let mut more_rules: Vec<String> = rules.filter(|more| *more != rule).collect();
+        more_rules.sort();
+        more_rules.dedup();
         Self {
             entry,
             at: body.at,
@@ -85,7 +97,10 @@ impl AuditRow {
             outcome: body.outcome.as_str(),
             subject: SubjectId::from(body.subject),
             action: body.action,
-            rule: body.rules.into_iter().next().unwrap_or_default(),
+            rule,
+            more_rules,
+            customer: body.customer,
+            amount: body.amount.map(scaled_amount),
         }
     }
 }
@@ -150,6 +165,8 @@ pub struct Write {
     pub teams: Vec<(String, i64)>,
     /// Audit entries, by rising sequence.
     pub audit: Vec<AuditRow>,
+    /// Persons whom the audit entries name for the first time.
+    pub persons: Vec<Person>,
     /// Seals of the audit log, with the time of each.
     pub seals: Vec<(Arc<Seal>, Timestamp)>,
     /// Inputs put aside, with the time of it.

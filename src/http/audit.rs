@@ -1,20 +1,20 @@
 //! `/v1/audit`: search, one entry, the seals, and the verification of both.
 
+use std::collections::{BTreeSet, HashMap};
+
 use axum::{Json, extract::State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     extract::{Asked, Named},
+    narrowing::Narrowing,
     page::{self, shown},
-    problem::{Kind, Problem},
+    problem::Problem,
     state::Api,
     verification::{SLICE, Seals, Verification},
 };
-use crate::{
-    domain::{ids::hex, record::AuditRow, time::Timestamp},
-    store::AuditFilter,
-};
+use crate::domain::{ids::hex, person::is_label, record::AuditRow, time::Timestamp};
 
 /// The query of the search.
 #[derive(Debug, Deserialize)]
@@ -40,37 +40,37 @@ pub(super) async fn search(
     Asked(query): Asked<SearchQuery>,
 ) -> Result<Json<Value>, Problem> {
     let page = page::page(query.limit, query.after.as_deref())?;
-    for (name, later) in [
-        ("customer", &query.customer),
-        ("amount_min", &query.amount_min),
-        ("amount_max", &query.amount_max),
-    ] {
-        if later.is_some() {
-            let detail = format!("searching by `{name}` comes with a later release");
-            return Err(Problem::new(Kind::NotBuilt, detail).with("field", name));
-        }
-    }
-    let filter = AuditFilter {
-        subject: query.conversation,
-        actor: query.actor.map(actor),
+    let asked = Narrowing {
+        conversation: query.conversation,
+        customer: query.customer,
+        actor: query.actor,
         action: query.action,
         outcome: query.outcome,
         rule: query.rule,
         from: query.from,
         to: query.to,
+        amount_min: query.amount_min,
+        amount_max: query.amount_max,
     };
-    let listing = api.read(move |reader| reader.audit(&filter, page)).await?;
-    Ok(page::listing(listing, |row| entry(&row)))
+    let filter = asked.filter()?;
+    let (listing, names) = api
+        .read(move |reader| {
+            let listing = reader.audit(&filter, page)?;
+            let names = reader.persons(&labels(&listing.items))?;
+            Ok((listing, names))
+        })
+        .await?;
+    Ok(page::listing(listing, |row| entry(&row, &names)))
 }
 
-/// Gives `kind:id` of an actor; a bare id is that of an agent.
-pub(super) fn actor(text: String) -> String {
-    let kind = text.split(':').next().unwrap_or_default();
-    if ["agent", "ai", "customer", "system"].contains(&kind) && text.contains(':') {
-        text
-    } else {
-        format!("agent:{text}")
-    }
+/// Gives the labels of customers that entries hold.
+fn labels(rows: &[AuditRow]) -> Vec<String> {
+    let labels = rows.iter().flat_map(|row| {
+        let actor = row.actor.strip_prefix("customer:").map(str::to_owned);
+        actor.into_iter().chain(row.customer.clone())
+    });
+    let labels: BTreeSet<String> = labels.filter(|label| is_label(label)).collect();
+    labels.into_iter().collect()
 }
 
 /// Shows an entry.
@@ -81,10 +81,16 @@ pub(super) async fn show(
     let unknown = || Problem::unknown("audit entry", &text);
     let sequence: i64 = text.parse().map_err(|_| unknown())?;
     let after = sequence.checked_sub(1).ok_or_else(unknown)?;
-    let rows = api.read(move |reader| reader.audit_slice(after, 1)).await?;
+    let (rows, names) = api
+        .read(move |reader| {
+            let rows = reader.audit_slice(after, 1)?;
+            let names = reader.persons(&labels(&rows))?;
+            Ok((rows, names))
+        })
+        .await?;
     rows.first()
         .filter(|row| row.entry.sequence == sequence)
-        .map(|row| Json(entry(row)))
+        .map(|row| Json(entry(row, &names)))
         .ok_or_else(unknown)
 }
 
@@ -135,23 +141,18 @@ pub(super) async fn verify(
     Ok(Json(shown(&walk.report())))
 }
 
-fn entry(row: &AuditRow) -> Value {
+/// Shows an entry as it was hashed, with the customers' ids where they are known.
+fn entry(row: &AuditRow, names: &HashMap<String, String>) -> Value {
     let mut shown: Value = serde_json::from_str(&row.entry.body).unwrap_or_else(|_| json!({}));
+    for place in ["/customer", "/actor/id"] {
+        if let Some(label) = shown.pointer_mut(place)
+            && let Some(name) = label.as_str().and_then(|label| names.get(label))
+        {
+            *label = name.as_str().into();
+        }
+    }
     shown["sequence"] = row.entry.sequence.into();
     shown["position"] = row.entry.position.into();
     shown["hash"] = hex(&row.entry.hash).into();
     shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bare_actor_is_an_agent() {
-        assert_eq!(actor("dana".into()), "agent:dana");
-        assert_eq!(actor("ai:bot".into()), "ai:bot");
-        assert_eq!(actor("system:rule:A".into()), "system:rule:A");
-        assert_eq!(actor("x:y".into()), "agent:x:y");
-    }
 }

@@ -11,12 +11,12 @@ use axum::{
 };
 use futures_util::stream;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
 
 use super::{
     auth::Owner,
     export_file::{End, to_csv, to_jsonl},
     extract::Asked,
+    narrowing::Narrowing,
     problem::{Kind, Problem},
     state::Api,
     verification::SLICE,
@@ -33,12 +33,15 @@ use crate::{
 pub(super) struct Query {
     format: Option<String>,
     conversation: Option<String>,
+    customer: Option<String>,
     actor: Option<String>,
     action: Option<String>,
     outcome: Option<String>,
     rule: Option<String>,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
+    amount_min: Option<String>,
+    amount_max: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,12 +79,12 @@ pub(super) async fn export(
         Format::Csv => ("csv", "text/csv; charset=utf-8"),
         Format::Jsonl => ("jsonl", "application/jsonl"),
     };
-    let asked = filter_of(&query);
-    let is_filtered = !asked.is_empty();
+    let asked = query.narrowing();
     let said = AuditExported {
         format: name,
-        filter: asked,
+        filter: asked.to_record(),
     };
+    let (is_filtered, filter) = (!said.filter.is_empty(), asked.filter()?);
     api.app
         .record("audit.exported", "audit", Arc::new(said), &owner.entry())
         .await
@@ -89,15 +92,7 @@ pub(super) async fn export(
     let tail = api.read(Reader::tail).await?;
     let exporting = Exporting {
         format,
-        filter: AuditFilter {
-            subject: query.conversation,
-            actor: query.actor.map(super::audit::actor),
-            action: query.action,
-            outcome: query.outcome,
-            rule: query.rule,
-            from: query.from,
-            to: query.to,
-        },
+        filter,
         is_filtered,
         tail,
         after: 0,
@@ -117,16 +112,21 @@ pub(super) async fn export(
     Ok((headers, Body::from_stream(parts)).into_response())
 }
 
-fn filter_of(query: &Query) -> Map<String, Value> {
-    let filters = json!({
-        "conversation": query.conversation, "actor": query.actor, "action": query.action,
-        "outcome": query.outcome, "rule": query.rule, "from": query.from, "to": query.to,
-    });
-    let filters = filters.as_object().cloned().unwrap_or_default();
-    filters
-        .into_iter()
-        .filter(|(_, value)| !value.is_null())
-        .collect()
+impl Query {
+    fn narrowing(self) -> Narrowing {
+        Narrowing {
+            conversation: self.conversation,
+            customer: self.customer,
+            actor: self.actor,
+            action: self.action,
+            outcome: self.outcome,
+            rule: self.rule,
+            from: self.from,
+            to: self.to,
+            amount_min: self.amount_min,
+            amount_max: self.amount_max,
+        }
+    }
 }
 
 impl Exporting {

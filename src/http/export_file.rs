@@ -190,6 +190,8 @@ mod tests {
             event_id: "e, \"1\"".to_owned(),
             source: "/chat".to_owned(),
             subject: "c".to_owned(),
+            customer: None,
+            amount: None,
             outcome: AuditOutcome::Denied,
             rules: vec!["A".to_owned(), "B".to_owned()],
             checks: Vec::new(),
@@ -210,6 +212,9 @@ mod tests {
             action: action.to_owned(),
             outcome: "denied",
             rule: "A".to_owned(),
+            more_rules: vec!["B".to_owned()],
+            customer: None,
+            amount: None,
             subject: SubjectId::from("c"),
         }
     }

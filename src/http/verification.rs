@@ -10,7 +10,7 @@ use serde::Serialize;
 
 pub use self::seals::{Seals, seal_of};
 use crate::domain::{
-    audit::{AuditBody, ChainFault, ChainWalk, GENESIS},
+    audit::{AuditBody, ChainFault, ChainWalk, GENESIS, scaled_amount},
     record::{AuditRow, Tail},
     seal::SealFault,
 };
@@ -166,6 +166,8 @@ fn differing(row: &AuditRow) -> Option<&'static str> {
             "rule",
             body.rules.first().map_or("", String::as_str) == row.rule,
         ),
+        ("customer", body.customer == row.customer),
+        ("amount", body.amount.map(scaled_amount) == row.amount),
     ]
     .into_iter()
     .find_map(|(column, is_same)| (!is_same).then_some(column))
@@ -194,6 +196,8 @@ mod tests {
                     event_id: format!("e-{sequence}"),
                     source: "/chat".to_owned(),
                     subject: "c".to_owned(),
+                    customer: None,
+                    amount: None,
                     outcome: AuditOutcome::Done,
                     rules: vec!["Refunds".to_owned()],
                     checks: Vec::new(),
@@ -215,6 +219,9 @@ mod tests {
                     action: body.action,
                     outcome: "done",
                     rule: "Refunds".to_owned(),
+                    more_rules: Vec::new(),
+                    customer: None,
+                    amount: None,
                 }
             })
             .collect();

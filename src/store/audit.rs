@@ -1,19 +1,20 @@
 //! The audit log as it is searched and walked, and the end of what is kept of it.
 
-use diesel::prelude::*;
+use diesel::{dsl::sql, prelude::*, sql_types::Bool};
 
 use super::{
-    connection::on,
+    connection::{Connection, on},
     error::StoreError,
     journal::bytes,
+    persons::labels_of,
     reader::{Desk, Listing, Page, Reader},
-    schema::audit,
+    schema::{audit, audit_rules},
 };
 use crate::domain::{
     audit::{AuditEntry, AuditOutcome},
     ids::SubjectId,
     record::AuditRow,
-    time::Timestamp,
+    time::{Span, Timestamp},
 };
 
 /// Which entries.
@@ -21,45 +22,86 @@ use crate::domain::{
 pub struct AuditFilter {
     /// The conversation, or the thing itself.
     pub subject: Option<String>,
-    /// `kind:id` of who asked.
+    /// `kind:id` of who asked; a customer by the id that it has outside the log.
     pub actor: Option<String>,
+    /// The customer whom it is about, by the id that it has outside the log.
+    pub customer: Option<String>,
     /// The event's type.
     pub action: Option<String>,
     /// `done`, `denied` or `failed`.
     pub outcome: Option<String>,
-    /// The first rule that fired.
+    /// A rule that fired.
     pub rule: Option<String>,
     /// Decided at or after this.
     pub from: Option<Timestamp>,
     /// Decided before this.
     pub to: Option<Timestamp>,
+    /// Of this amount or more. *Units*: 1/10,000.
+    pub amount_min: Option<i64>,
+    /// Of this amount or less. *Units*: 1/10,000.
+    pub amount_max: Option<i64>,
 }
 
-/// Narrows a boxed query; a macro, because its type differs between the databases.
+/// How far apart the order of times and that of sequences may be: a batch takes its time when it
+/// begins and its place when it commits.
+const SKEW: Span = Span::from_secs(60);
+/// How many entries of a rule are looked through at once.
+const STRIDE: i64 = 1_000;
+
+/// A filter with everything looked up that its query needs.
+struct Narrow<'a> {
+    filter: &'a AuditFilter,
+    /// The labels of the actor, and of the customer.
+    actors: Option<Vec<String>>,
+    customers: Option<Vec<String>>,
+    /// The sequences between which everything lies, both included.
+    first: i64,
+    last: i64,
+}
+
+/// Narrows a boxed query; a macro, because its type differs between the databases. The conditions
+/// in words are those of the partial indexes.
 macro_rules! narrowed {
-    ($query:ident, $filter:ident) => {
-        if let Some(subject) = &$filter.subject {
+    ($query:ident, $narrow:ident) => {
+        let filter = $narrow.filter;
+        if let Some(subject) = &filter.subject {
             $query = $query.filter(audit::subject.eq(subject));
         }
-        if let Some(actor) = &$filter.actor {
-            $query = $query.filter(audit::actor.eq(actor));
+        if let Some(actors) = &$narrow.actors {
+            $query = $query.filter(audit::actor.eq_any(actors));
         }
-        if let Some(action) = &$filter.action {
+        if let Some(customers) = &$narrow.customers {
+            $query = $query.filter(audit::customer.eq_any(customers));
+        }
+        if let Some(action) = &filter.action {
             $query = $query.filter(audit::action.eq(action));
         }
-        if let Some(outcome) = &$filter.outcome {
+        if let Some(outcome) = &filter.outcome {
             $query = $query.filter(audit::outcome.eq(outcome));
+            if outcome != AuditOutcome::Done.as_str() {
+                $query = $query.filter(sql::<Bool>("outcome <> 'done'"));
+            }
         }
-        if let Some(rule) = &$filter.rule {
-            $query = $query.filter(audit::rule.eq(rule));
-        }
-        if let Some(from) = $filter.from {
+        if let Some(from) = filter.from {
             $query = $query.filter(audit::at.ge(from.micros()));
         }
-        if let Some(to) = $filter.to {
+        if let Some(to) = filter.to {
             $query = $query.filter(audit::at.lt(to.micros()));
         }
+        if let Some(least) = filter.amount_min {
+            $query = $query.filter(audit::amount.ge(least));
+        }
+        if let Some(most) = filter.amount_max {
+            $query = $query.filter(audit::amount.le(most));
+        }
     };
+}
+
+/// From which end entries are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Newest,
+    Oldest,
 }
 
 #[derive(Queryable, Selectable)]
@@ -75,6 +117,153 @@ struct Row {
     rule: String,
     body: String,
     hash: Vec<u8>,
+    customer: Option<String>,
+    amount: Option<i64>,
+}
+
+impl Narrow<'_> {
+    /// Looks up what the query needs; entries lie between the sequences, both included.
+    fn of<'a>(
+        connection: &mut Connection,
+        filter: &'a AuditFilter,
+        (first, last): (i64, i64),
+    ) -> Result<Narrow<'a>, StoreError> {
+        let mut narrow = Narrow {
+            filter,
+            actors: None,
+            customers: None,
+            first,
+            last,
+        };
+        if let Some(customer) = &filter.customer {
+            let mut labels = labels_of(connection, customer)?;
+            labels.push(customer.clone());
+            narrow.customers = Some(labels);
+        }
+        if let Some(actor) = &filter.actor {
+            let mut actors = vec![actor.clone()];
+            if let Some(id) = actor.strip_prefix("customer:") {
+                let labels = labels_of(connection, id)?;
+                actors.extend(labels.iter().map(|label| format!("customer:{label}")));
+            }
+            narrow.actors = Some(actors);
+        }
+        narrow.within_time(connection)?;
+        Ok(narrow)
+    }
+
+    /// Times rise with sequences but for little, so a span of time is a span of sequences: found by
+    /// two looks into the index, instead of a walk over all that is newer.
+    fn within_time(&mut self, connection: &mut Connection) -> Result<(), StoreError> {
+        if let Some(from) = self.filter.from {
+            let since = from.minus(SKEW).micros();
+            let first: Option<i64> = on!(connection, c => audit::table
+                .filter(audit::at.ge(since))
+                .order(audit::at)
+                .select(audit::sequence)
+                .first(c)
+                .optional()?);
+            self.first = self.first.max(first.unwrap_or(i64::MAX));
+        }
+        if let Some(to) = self.filter.to {
+            let until = to.plus(SKEW).micros();
+            let last: Option<i64> = on!(connection, c => audit::table
+                .filter(audit::at.lt(until))
+                .order(audit::at.desc())
+                .select(audit::sequence)
+                .first(c)
+                .optional()?);
+            self.last = self.last.min(last.unwrap_or(0));
+        }
+        Ok(())
+    }
+
+    /// Gives up to `limit` entries from one end.
+    fn rows(
+        &self,
+        connection: &mut Connection,
+        order: Order,
+        limit: i64,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut rows = self.query(connection, order, limit, None)?;
+        if let Some(rule) = &self.filter.rule {
+            rows.extend(self.further(connection, rule, order, limit)?);
+            match order {
+                Order::Newest => rows.sort_by_key(|row| std::cmp::Reverse(row.sequence)),
+                Order::Oldest => rows.sort_by_key(|row| row.sequence),
+            }
+            rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        }
+        Ok(rows)
+    }
+
+    /// Asks for entries: those where the rule fired first, or those that are named.
+    fn query(
+        &self,
+        connection: &mut Connection,
+        order: Order,
+        limit: i64,
+        named: Option<&[i64]>,
+    ) -> Result<Vec<Row>, StoreError> {
+        Ok(on!(connection, c => {
+            let mut query = audit::table
+                .filter(audit::sequence.ge(self.first))
+                .filter(audit::sequence.le(self.last))
+                .limit(limit)
+                .select(Row::as_select())
+                .into_boxed::<Db>();
+            query = match order {
+                Order::Newest => query.order(audit::sequence.desc()),
+                Order::Oldest => query.order(audit::sequence),
+            };
+            narrowed!(query, self);
+            match (named, &self.filter.rule) {
+                (Some(named), _) => query = query.filter(audit::sequence.eq_any(named)),
+                (None, Some(rule)) => {
+                    query = query.filter(audit::rule.eq(rule)).filter(sql::<Bool>("rule <> ''"));
+                }
+                (None, None) => {}
+            }
+            query.load(c)?
+        }))
+    }
+
+    /// Asks for entries where the rule fired beside another.
+    fn further(
+        &self,
+        connection: &mut Connection,
+        rule: &str,
+        order: Order,
+        limit: i64,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut rows = Vec::new();
+        let (mut first, mut last) = (self.first, self.last);
+        loop {
+            let named: Vec<i64> = on!(connection, c => {
+                let mut query = audit_rules::table
+                    .filter(audit_rules::rule.eq(rule))
+                    .filter(audit_rules::sequence.ge(first))
+                    .filter(audit_rules::sequence.le(last))
+                    .limit(STRIDE)
+                    .select(audit_rules::sequence)
+                    .into_boxed::<Db>();
+                query = match order {
+                    Order::Newest => query.order(audit_rules::sequence.desc()),
+                    Order::Oldest => query.order(audit_rules::sequence),
+                };
+                query.load(c)?
+            });
+            rows.extend(self.query(connection, order, limit, Some(&named))?);
+            let is_enough = i64::try_from(rows.len()).unwrap_or(limit) >= limit;
+            let Some(&end) = named.last().filter(|_| !is_enough) else {
+                return Ok(rows);
+            };
+            match order {
+                Order::Newest => last = end - 1,
+                Order::Oldest => first = end + 1,
+            }
+        }
+    }
 }
 
 impl Reader {
@@ -85,16 +274,9 @@ impl Reader {
         page: Page,
     ) -> Result<Listing<AuditRow>, StoreError> {
         self.ask(|connection| {
-            let rows: Vec<Row> = on!(connection, c => {
-                let mut query = audit::table
-                    .filter(audit::sequence.lt(page.after.unwrap_or(i64::MAX)))
-                    .order(audit::sequence.desc())
-                    .limit(page.fetch())
-                    .select(Row::as_select())
-                    .into_boxed::<Db>();
-                narrowed!(query, filter);
-                query.load(c)?
-            });
+            let last = page.after.map_or(i64::MAX, |after| after.saturating_sub(1));
+            let narrow = Narrow::of(connection, filter, (0, last))?;
+            let rows = narrow.rows(connection, Order::Newest, page.fetch())?;
             page.list(rows, |row| row.sequence, to_audit)
         })
     }
@@ -107,16 +289,8 @@ impl Reader {
         limit: i64,
     ) -> Result<Vec<AuditRow>, StoreError> {
         self.ask(|connection| {
-            let rows: Vec<Row> = on!(connection, c => {
-                let mut query = audit::table
-                    .filter(audit::sequence.gt(after))
-                    .order(audit::sequence)
-                    .limit(limit)
-                    .select(Row::as_select())
-                    .into_boxed::<Db>();
-                narrowed!(query, filter);
-                query.load(c)?
-            });
+            let narrow = Narrow::of(connection, filter, (after.saturating_add(1), i64::MAX))?;
+            let rows = narrow.rows(connection, Order::Oldest, limit)?;
             rows.into_iter().map(to_audit).collect()
         })
     }
@@ -159,6 +333,8 @@ impl Desk {
                 else {
                     return Ok(0);
                 };
+                diesel::delete(audit_rules::table.filter(audit_rules::sequence.le(last)))
+                    .execute(c)?;
                 Ok(diesel::delete(audit::table.filter(audit::sequence.le(last))).execute(c)?)
             })
         })
@@ -189,5 +365,8 @@ fn to_audit(row: Row) -> Result<AuditRow, StoreError> {
             .find(|&word| word == row.outcome)
             .unwrap_or(""),
         rule: row.rule,
+        more_rules: Vec::new(),
+        customer: row.customer,
+        amount: row.amount,
     })
 }

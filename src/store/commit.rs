@@ -78,6 +78,16 @@ fn subject_columns(write: &Write) -> Result<Vec<SubjectColumns<'_>>, StoreError>
         .collect()
 }
 
+/// Gives the rules that fired beside the first of their entry, each with the entry.
+fn further_rules(write: &Write) -> impl Iterator<Item = (&str, i64)> {
+    write.audit.iter().flat_map(|row| {
+        let sequence = row.entry.sequence;
+        row.more_rules
+            .iter()
+            .map(move |rule| (rule.as_str(), sequence))
+    })
+}
+
 fn columns(subject: &Subject, created: i64) -> Result<SubjectColumns<'_>, StoreError> {
     let conversation = subject.conversation.as_deref();
     Ok(SubjectColumns {

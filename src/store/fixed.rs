@@ -29,6 +29,7 @@ pub(super) enum Bind<'a> {
     Bytes(&'a [u8]),
     BigInts(Vec<i64>),
     Texts(Vec<&'a str>),
+    OptionalBigInts(Vec<Option<i64>>),
     OptionalTexts(Vec<Option<&'a str>>),
     BytesList(Vec<&'a [u8]>),
     Text(&'a str),
@@ -65,6 +66,9 @@ impl<S: Statement> QueryFragment<Pg> for Fixed<'_, S> {
                 Bind::Bytes(value) => out.push_bind_param::<Binary, _>(*value)?,
                 Bind::BigInts(values) => out.push_bind_param::<Array<BigInt>, _>(values)?,
                 Bind::Texts(values) => out.push_bind_param::<Array<Text>, _>(values)?,
+                Bind::OptionalBigInts(values) => {
+                    out.push_bind_param::<Array<Nullable<BigInt>>, _>(values)?;
+                }
                 Bind::OptionalTexts(values) => {
                     out.push_bind_param::<Array<Nullable<Text>>, _>(values)?;
                 }
@@ -88,7 +92,11 @@ impl<S: Statement> QueryFragment<Sqlite> for Fixed<'_, S> {
                 Bind::Bytes(value) => out.push_bind_param::<Binary, _>(*value)?,
                 Bind::Text(value) => out.push_bind_param::<Text, _>(*value)?,
                 Bind::OptionalText(value) => out.push_bind_param::<Nullable<Text>, _>(value)?,
-                Bind::BigInts(_) | Bind::Texts(_) | Bind::OptionalTexts(_) | Bind::BytesList(_) => {
+                Bind::BigInts(_)
+                | Bind::Texts(_)
+                | Bind::OptionalBigInts(_)
+                | Bind::OptionalTexts(_)
+                | Bind::BytesList(_) => {
                     return Err(QueryBuilderError("SQLite has no arrays".into()));
                 }
             }

@@ -166,6 +166,24 @@ table! {
         rule -> Text,
         body -> Text,
         hash -> Binary,
+        customer -> Nullable<Text>,
+        amount -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    audit_persons (label) {
+        label -> Text,
+        salt -> Binary,
+        value -> Text,
+        at -> BigInt,
+    }
+}
+
+table! {
+    audit_rules (rule, sequence) {
+        rule -> Text,
+        sequence -> BigInt,
     }
 }
 

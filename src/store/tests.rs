@@ -224,6 +224,9 @@ fn audit_row(end: &mut Tail, subject: &SubjectId) -> AuditRow {
         action: "conversation.message".to_owned(),
         outcome: "done",
         rule: if end.position % 2 == 0 { "Even" } else { "" }.to_owned(),
+        more_rules: Vec::new(),
+        customer: None,
+        amount: None,
     }
 }
 

@@ -1,1 +1,12 @@
+DROP TABLE audit_persons;
+DROP TABLE audit_rules;
+DROP INDEX audit_at;
+DROP INDEX audit_amount;
+DROP INDEX audit_customer;
+DROP INDEX audit_rule;
+DROP INDEX audit_outcome;
+DROP INDEX audit_action;
+DROP INDEX audit_actor;
+ALTER TABLE audit DROP COLUMN amount;
+ALTER TABLE audit DROP COLUMN customer;
 DROP TABLE seals;

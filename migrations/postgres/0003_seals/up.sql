@@ -1,5 +1,6 @@
--- Seals: signed checkpoints of the audit log. One begins where the one before it ends.
+-- The audit log: seals, search, and persons.
 
+-- Seals: signed checkpoints. One begins where the one before it ends.
 CREATE TABLE seals (
     last BIGINT NOT NULL PRIMARY KEY,
     first BIGINT NOT NULL,
@@ -12,3 +13,37 @@ CREATE TABLE seals (
     CONSTRAINT seals_first UNIQUE (first),
     CONSTRAINT seals_id UNIQUE (seal_id)
 );
+
+-- Whom and what an entry is about: a label of `audit_persons`, and 1/10,000 of a unit.
+ALTER TABLE audit ADD COLUMN customer TEXT COLLATE "C";
+ALTER TABLE audit ADD COLUMN amount BIGINT;
+
+-- Every key of the search finds its newest entries without a sort. An index costs each entry
+-- that is in it, so most hold only the entries that somebody would look for by it: most entries
+-- are `done`, many have no rule, few have an amount. `IS NOT NULL` follows from any comparison;
+-- the other conditions stand in the query as they stand here.
+CREATE INDEX audit_actor ON audit (actor, sequence);
+CREATE INDEX audit_action ON audit (action, sequence);
+CREATE INDEX audit_outcome ON audit (outcome, sequence) WHERE outcome <> 'done';
+CREATE INDEX audit_rule ON audit (rule, sequence) WHERE rule <> '';
+CREATE INDEX audit_customer ON audit (customer, sequence) WHERE customer IS NOT NULL;
+CREATE INDEX audit_amount ON audit (amount, sequence) WHERE amount IS NOT NULL;
+CREATE INDEX audit_at ON audit (at);
+
+-- The rules that fired beside the first of an entry, which stands in its column: so the usual
+-- entry, with one rule or none, costs nothing here.
+CREATE TABLE audit_rules (
+    rule TEXT COLLATE "C" NOT NULL,
+    sequence BIGINT NOT NULL,
+    PRIMARY KEY (rule, sequence)
+);
+CREATE INDEX audit_rules_sequence ON audit_rules (sequence);
+
+-- The persons whom labels stand for. What is deleted here, the log no longer knows.
+CREATE TABLE audit_persons (
+    label TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    salt BYTEA NOT NULL,
+    value TEXT COLLATE "C" NOT NULL,
+    at BIGINT NOT NULL
+);
+CREATE INDEX audit_persons_value ON audit_persons (value);

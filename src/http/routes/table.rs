@@ -222,15 +222,15 @@ pub const ROUTES: &[Route] = &[
             LIMIT,
             AFTER,
             p("conversation", "text", "Only entries on this conversation."),
-            p("customer", "text", "Only entries on this customer; from a later release."),
+            p("customer", "text", "Only entries on this customer."),
             p("actor", "text", "Only what this actor asked: `kind:id`, such as `agent:dana`."),
             p("action", "text", "Only this type."),
             p("outcome", r#""done"|"denied"|"failed""#, "Only those that ended so."),
-            p("rule", "text", "Only those where this rule fired first."),
+            p("rule", "text", "Only those where this rule fired."),
             p("from", "time", "Not before this time."),
             p("to", "time", "Before this time."),
-            p("amount_min", "number", "From a later release."),
-            p("amount_max", "number", "From a later release."),
+            p("amount_min", "number", "Only those on this amount or more, compared to four decimal places."),
+            p("amount_max", "number", "Only those on this amount or less."),
         ])
         .answers(200, LISTING)
         .by(|| routing::get(audit::search)),
@@ -238,12 +238,15 @@ pub const ROUTES: &[Route] = &[
         .query(&[
             p("format", r#""csv"|"jsonl""#, "The form; jsonl when absent, and only that can be verified."),
             p("conversation", "text", "Only entries on this conversation."),
+            p("customer", "text", "Only entries on this customer."),
             p("actor", "text", "Only what this actor asked."),
             p("action", "text", "Only this type."),
             p("outcome", r#""done"|"denied"|"failed""#, "Only those that ended so."),
-            p("rule", "text", "Only those where this rule fired first."),
+            p("rule", "text", "Only those where this rule fired."),
             p("from", "time", "Not before this time."),
             p("to", "time", "Before this time."),
+            p("amount_min", "number", "Only those on this amount or more."),
+            p("amount_max", "number", "Only those on this amount or less."),
         ])
         .answers(200, "text")
         .by(|| routing::get(export::export)),

@@ -70,6 +70,43 @@ async fn an_export_verifies_and_is_its_own_last_entry() {
 }
 
 #[tokio::test]
+async fn a_customer_is_found_by_the_id_and_stands_in_the_log_by_a_salted_hash() {
+    let place = Place::start().await;
+    for subject in ["c-1", "c-2"] {
+        let event = message(&format!("e-{subject}"), subject, "I want a refund");
+        place.post("t-owner", &event).await;
+    }
+    for query in ["customer=cus-1", "actor=customer:cus-1"] {
+        let path = format!("/v1/audit?{query}");
+        let found = place.ask("GET", &path, None).await.body;
+        let items = found["items"].as_array().expect("items");
+        assert!(items.len() >= 2, "{query}: {found}");
+        assert!(
+            items.iter().all(|item| item["customer"] == "cus-1"),
+            "{found}"
+        );
+        assert_eq!(items[items.len() - 1]["actor"]["id"], "cus-1", "{found}");
+        let path = format!("/v1/audit/{}", items[0]["sequence"]);
+        let shown = place.ask("GET", &path, None).await.body;
+        assert_eq!(shown["customer"], "cus-1");
+    }
+    let nobody = place.ask("GET", "/v1/audit?customer=cus-2", None).await;
+    assert_eq!(nobody.body["items"].as_array().map(Vec::len), Some(0));
+    let (_, whole) = export(&place, "t-owner", "").await;
+    assert!(!whole.contains("cus-1"), "{whole}");
+    let (_, narrowed) = export(&place, "t-owner", "?customer=cus-1").await;
+    let lines = narrowed.lines().count();
+    assert!(lines > 2 && !narrowed.contains("cus-1"), "{narrowed}");
+    let (_, again) = export(&place, "t-owner", "").await;
+    assert!(
+        again.contains("withheld") && !again.contains("cus-1"),
+        "{again}"
+    );
+    assert!(verify(&again));
+    place.end().await;
+}
+
+#[tokio::test]
 async fn an_export_is_narrowed_and_comes_as_csv() {
     let place = Place::start().await;
     for subject in ["c-1", "c-2"] {

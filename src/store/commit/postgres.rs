@@ -13,7 +13,7 @@ mod actions;
 use diesel::{PgConnection, RunQueryDsl, sql_types::BigInt};
 
 use self::actions::actions;
-use super::{Written, json, subject_columns};
+use super::{Written, further_rules, json, subject_columns};
 use crate::{
     domain::record::Write,
     store::{
@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// What every batch writes; 39 binds. Ends within the list of parts.
+/// What every batch writes; 45 binds. Ends within the list of parts.
 macro_rules! usual {
     () => {
         "WITH held AS ( \
@@ -49,14 +49,18 @@ macro_rules! usual {
                 status = excluded.status, started_at = excluded.started_at \
         ), audit_rows AS ( \
             INSERT INTO audit (sequence, position, at, subject, actor, action, outcome, rule, \
-                body, hash) \
-            SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+                body, hash, customer, amount) \
+            SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+            WHERE EXISTS (SELECT 1 FROM daemon_row) \
+        ), person_rows AS ( \
+            INSERT INTO audit_persons (label, salt, value, at) \
+            SELECT * FROM unnest(?, ?, ?, ?) \
             WHERE EXISTS (SELECT 1 FROM daemon_row) \
         )"
     };
 }
 
-/// What few batches write; 49 binds.
+/// What few batches write; 51 binds.
 macro_rules! rest {
     () => {
         ", ticket_rows AS ( \
@@ -84,6 +88,9 @@ macro_rules! rest {
             INSERT INTO teams (name, turn) SELECT * FROM unnest(?, ?) \
             WHERE EXISTS (SELECT 1 FROM daemon_row) \
             ON CONFLICT (name) DO UPDATE SET turn = excluded.turn \
+        ), rule_rows AS ( \
+            INSERT INTO audit_rules (rule, sequence) SELECT * FROM unnest(?, ?) \
+            WHERE EXISTS (SELECT 1 FROM daemon_row) \
         ), seal_rows AS ( \
             INSERT INTO seals (last, first, seal_id, at, root, previous, signature, public_key) \
             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) \
@@ -145,7 +152,7 @@ pub(super) fn write(
 ) -> Result<Written, StoreError> {
     let subjects = subject_columns(write)?;
     let texts = Texts::of(write)?;
-    let mut binds = Vec::with_capacity(88);
+    let mut binds = Vec::with_capacity(95);
     binds.extend([
         Bind::BigInt(after),
         Bind::BigInt(write.watermark.1),
@@ -195,6 +202,7 @@ fn has_rest(write: &Write) -> bool {
     !(write.tickets.is_empty()
         && write.escalations.is_empty()
         && write.teams.is_empty()
+        && write.audit.iter().all(|row| row.more_rules.is_empty())
         && write.seals.is_empty()
         && write.parked.is_empty()
         && write.unparked.is_empty()
@@ -259,6 +267,15 @@ fn audit_binds<'a>(write: &'a Write, binds: &mut Vec<Bind<'a>>) {
         Bind::Texts(rows.iter().map(|row| row.rule.as_str()).collect()),
         Bind::Texts(rows.iter().map(|row| row.entry.body.as_str()).collect()),
         Bind::BytesList(rows.iter().map(|row| row.entry.hash.as_slice()).collect()),
+        Bind::OptionalTexts(rows.iter().map(|row| row.customer.as_deref()).collect()),
+        Bind::OptionalBigInts(rows.iter().map(|row| row.amount).collect()),
+    ]);
+    let persons = &write.persons;
+    binds.extend([
+        Bind::Texts(persons.iter().map(|row| row.label.as_str()).collect()),
+        Bind::BytesList(persons.iter().map(|row| row.salt.as_slice()).collect()),
+        Bind::Texts(persons.iter().map(|row| row.value.as_str()).collect()),
+        Bind::BigInts(persons.iter().map(|row| row.at.micros()).collect()),
     ]);
 }
 
@@ -341,6 +358,11 @@ fn rest_binds<'a>(write: &'a Write, binds: &mut Vec<Bind<'a>>) {
     binds.extend([
         Bind::Texts(write.teams.iter().map(|(name, _)| name.as_str()).collect()),
         Bind::BigInts(write.teams.iter().map(|&(_, turn)| turn).collect()),
+    ]);
+    let further: Vec<(&str, i64)> = further_rules(write).collect();
+    binds.extend([
+        Bind::Texts(further.iter().map(|(rule, _)| *rule).collect()),
+        Bind::BigInts(further.iter().map(|&(_, sequence)| sequence).collect()),
     ]);
     seal_binds(write, binds);
     binds.extend([

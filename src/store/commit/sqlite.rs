@@ -6,7 +6,7 @@ mod actions;
 
 use diesel::{SqliteConnection, prelude::*, upsert::excluded};
 
-use super::{SubjectColumns, Written, json, subject_columns};
+use super::{SubjectColumns, Written, further_rules, json, subject_columns};
 use crate::{
     domain::{
         escalation::Escalation,
@@ -20,7 +20,8 @@ use crate::{
         error::StoreError,
         fixed::{Bind, Fixed, Statement},
         schema::{
-            attempts, audit, daemons, escalations, journal, parked, seals, tail, teams, tickets,
+            attempts, audit, audit_persons, audit_rules, daemons, escalations, journal, parked,
+            seals, tail, teams, tickets,
         },
     },
 };
@@ -50,6 +51,24 @@ pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<Written, 
     }
     for row in &write.audit {
         insert_audit(c, row)?;
+    }
+    for person in &write.persons {
+        diesel::insert_into(audit_persons::table)
+            .values((
+                audit_persons::label.eq(&person.label),
+                audit_persons::salt.eq(person.salt.as_slice()),
+                audit_persons::value.eq(&person.value),
+                audit_persons::at.eq(person.at.micros()),
+            ))
+            .execute(c)?;
+    }
+    for (rule, sequence) in further_rules(write) {
+        diesel::insert_into(audit_rules::table)
+            .values((
+                audit_rules::rule.eq(rule),
+                audit_rules::sequence.eq(sequence),
+            ))
+            .execute(c)?;
     }
     for (seal, at) in &write.seals {
         insert_seal(c, seal, *at)?;
@@ -204,6 +223,8 @@ fn insert_audit(c: &mut SqliteConnection, row: &AuditRow) -> QueryResult<usize> 
             audit::rule.eq(&row.rule),
             audit::body.eq(&row.entry.body),
             audit::hash.eq(row.entry.hash.as_slice()),
+            audit::customer.eq(row.customer.as_deref()),
+            audit::amount.eq(row.amount),
         ))
         .execute(c)
 }

@@ -6,7 +6,10 @@ use super::{
     batches::{escalation, ticket},
     *,
 };
-use crate::domain::ticket::{Priority, TicketStatus};
+use crate::domain::{
+    person::Person,
+    ticket::{Priority, TicketStatus},
+};
 
 /// Walks a list to its end in pages of `limit`.
 fn walk<T>(limit: i64, mut page: impl FnMut(Page) -> Listing<T>) -> Vec<T> {
@@ -252,6 +255,19 @@ fn escalations_are_listed_newest_first_and_by_what_is_asked() {
     });
 }
 
+/// Exports entries one by one.
+fn exported(reader: &mut Reader, filter: &AuditFilter) -> Vec<i64> {
+    let mut all = Vec::new();
+    loop {
+        let after = all.last().copied().unwrap_or(0);
+        let rows = reader.audit_export(filter, after, 1).expect("reads");
+        let Some(row) = rows.first() else {
+            return all;
+        };
+        all.push(row.entry.sequence);
+    }
+}
+
 #[test]
 fn audit_entries_are_listed_newest_first_and_by_what_is_asked() {
     on_each(|scratch| {
@@ -261,17 +277,40 @@ fn audit_entries_are_listed_newest_first_and_by_what_is_asked() {
         let given = [("c1", "a"), ("c2", "b"), ("c1", "c"), ("c1", "d")];
         commit_with(&mut writer, daemon, &given, |write| {
             write.audit[3].outcome = "denied";
+            let label = |value: &str, salt: u8| Person::new(value, [salt; 16], at(1));
+            write.persons = vec![label("ada", 1), label("ada", 2), label("eve", 1)];
+            for (row, person) in write.audit.iter_mut().zip(&write.persons) {
+                row.actor = format!("customer:{}", person.label);
+                row.customer = Some(person.label.clone());
+            }
+            write.audit[1].amount = Some(125_000);
+            write.audit[2].amount = Some(-1);
+            write.audit[2].more_rules = vec!["Even".to_owned(), "Odd".to_owned()];
         })
         .expect("commits");
         let mut reader = store.reader();
         let any = AuditFilter::default;
         assert_eq!(entries(&mut reader, &any()), [4, 3, 2, 1]);
-        let cases: [(SetAudit, &[i64]); 6] = [
+        let cases: [(SetAudit, &[i64]); 14] = [
             (|filter| filter.subject = text("c1"), &[4, 3, 1]),
-            (|filter| filter.actor = text("customer:c"), &[4, 3, 2, 1]),
+            (|filter| filter.actor = text("customer:c"), &[4]),
+            (|filter| filter.actor = text("customer:ada"), &[2, 1]),
+            (|filter| filter.customer = text("ada"), &[2, 1]),
+            (|filter| filter.customer = text("bob"), &[]),
+            (|filter| filter.amount_min = Some(0), &[2]),
+            (|filter| filter.amount_max = Some(125_000), &[3, 2]),
+            (
+                |filter| (filter.amount_min, filter.amount_max) = (Some(-5), Some(0)),
+                &[3],
+            ),
+            (|filter| filter.rule = text("Odd"), &[3]),
             (|filter| filter.action = text("ticket.requested"), &[]),
             (|filter| filter.outcome = text("denied"), &[4]),
-            (|filter| filter.rule = text("Even"), &[4, 2]),
+            (|filter| filter.rule = text("Even"), &[4, 3, 2]),
+            (
+                |filter| (filter.rule, filter.outcome) = (text("Even"), text("done")),
+                &[3, 2],
+            ),
             (
                 |filter| (filter.from, filter.to) = (Some(at(2)), Some(at(4))),
                 &[3, 2],
@@ -281,6 +320,9 @@ fn audit_entries_are_listed_newest_first_and_by_what_is_asked() {
             let mut filter = any();
             set(&mut filter);
             assert_eq!(entries(&mut reader, &filter), expected, "{filter:?}");
+            let mut exported = exported(&mut reader, &filter);
+            exported.reverse();
+            assert_eq!(exported, expected, "{filter:?}");
         }
     });
 }

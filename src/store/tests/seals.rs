@@ -60,6 +60,8 @@ fn entry(end: &mut Tail, action: &str, effects: Vec<Value>) -> AuditRow {
         event_id: "e".to_owned(),
         source: "/test".to_owned(),
         subject: "c".to_owned(),
+        customer: None,
+        amount: None,
         outcome: AuditOutcome::Done,
         rules: vec!["Refunds".to_owned()],
         checks: Vec::new(),
