@@ -122,6 +122,7 @@ pub(super) fn request(action: &str, params: Value) -> Facts {
         state: RequestState::Requested,
         requested_at: now,
         updated_at: now,
+        succeeded_at: None,
         amount: None,
         checks: Vec::new(),
         reserved: Vec::new(),
