@@ -8,6 +8,7 @@
 mod app;
 mod assemble;
 mod batch;
+mod bearing;
 mod beat;
 mod consume;
 mod crash_point;

@@ -50,7 +50,7 @@ pub use self::{
     audit_exported::AuditExported,
     audit_sealed::{AuditKeyAdded, AuditSealed},
     case::{Case, Stop},
-    execution_ended::{ExecutionEnded, RequestResolved},
+    execution_ended::{ExecutionEnded, RequestResolved, fate},
     policy_changed::{PolicyLoaded, PolicyRejected},
     put_aside::{PutAside, Refuse, Replayed},
     schedule_due::due_event,

@@ -7,21 +7,25 @@
 //! so. Rejected: sending from the lane that committed – a lane never waits for anybody.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use serde_json::{Value, json};
-use tokio::{runtime::Handle, sync::Semaphore};
+use tokio::runtime::Handle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{crash_point, intake::Intake, intake::SubmitError, reload::InForce};
+use super::{bearing::{Bearing, Bearings}, crash_point, intake::Intake, intake::SubmitError, reload::InForce};
 use crate::{
     broker::{Outgoing, Published, Publisher},
-    clock::Clock,
-    connectors::{Prepared, amqp, answer},
-    decide::{Entry, ExecutionEnded, Input},
+    clock::{Clock, Stopwatch},
+    connectors::{
+        Prepared, amqp,
+        answer,
+        cache::{self, Cache},
+    },
+    decide::{Entry, ExecutionEnded, Input, fate},
     domain::{
         event::{Event, Trace},
         execution::{Ended, Execution},
@@ -30,10 +34,15 @@ use crate::{
         time::Span,
     },
     outbound::{self, Call, Outbound, SendFault},
+    telemetry,
 };
 
 /// How long to wait before an end is told again that could not be told.
 const TELL_AGAIN: Duration = Duration::from_secs(1);
+
+/// How many answers of reads are kept at most, and how much of them.
+const CACHED: usize = 10_000;
+const CACHED_BYTES: usize = 8 << 20;
 
 /// Sends executions and tells how they ended; a clone is the same one.
 #[derive(Clone, Debug)]
@@ -53,6 +62,18 @@ pub(super) struct Ground {
     pub(super) source: String,
 }
 
+/// What an attempt may do when its time has come.
+enum Turn {
+    /// Go out.
+    Send(
+        Arc<Integration>,
+        Arc<Bearing>,
+        Option<tokio::sync::OwnedSemaphorePermit>,
+    ),
+    /// It has ended without.
+    Over(Ended),
+}
+
 struct Inner {
     ground: Ground,
     publisher: OnceLock<Publisher>,
@@ -62,8 +83,9 @@ struct Inner {
     stop: CancellationToken,
     /// Requests whose execution is here and has not begun.
     waiting: Mutex<HashSet<String>>,
-    /// How many calls at once each integration bears, with the number that it was made for.
-    places: Mutex<HashMap<String, (u32, Arc<Semaphore>)>>,
+    bearings: Bearings,
+    /// Answers of reads that are kept for a while.
+    cache: Mutex<Cache>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -83,7 +105,8 @@ impl Dispatch {
                 tasks: TaskTracker::new(),
                 stop: CancellationToken::new(),
                 waiting: Mutex::default(),
-                places: Mutex::default(),
+                bearings: Bearings::default(),
+                cache: Mutex::new(Cache::new(CACHED, CACHED_BYTES)),
             }),
         }
     }
@@ -101,6 +124,7 @@ impl Dispatch {
     pub(super) fn take(&self, executions: &[Arc<Execution>]) {
         for execution in executions {
             self.inner.lock().insert(execution.request_id.clone());
+            metrics::gauge!(telemetry::EXECUTIONS_WAITING).increment(1.0);
             let attempt = Arc::clone(&self.inner).attempt(Arc::clone(execution));
             self.inner.tasks.spawn_on(attempt, &self.inner.runtime);
         }
@@ -139,31 +163,36 @@ impl Inner {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn forget(&self, execution: &Execution) {
+        self.lock().remove(&execution.request_id);
+        metrics::gauge!(telemetry::EXECUTIONS_WAITING).decrement(1.0);
+    }
+
     async fn attempt(self: Arc<Self>, execution: Arc<Execution>) {
         let begun = self.stop.run_until_cancelled(self.begin(&execution)).await;
         // Stopped before it began: the row stays, and is left to whoever comes next.
-        let Some(place) = begun else { return };
-        self.lock().remove(&execution.request_id);
-        let ended = match &place {
-            Some((integration, _)) => {
+        let Some(turn) = begun else { return };
+        self.forget(&execution);
+        let ended = match &turn {
+            Turn::Send(integration, bearing, _) => {
                 crash_point::pass("before_send");
+                let watch = Stopwatch::start();
                 let ended = self.perform(&execution, integration).await;
+                metrics::histogram!(telemetry::ATTEMPT_SECONDS, "integration" => integration.name.clone())
+                    .record(watch.elapsed());
                 crash_point::pass("after_send");
+                bearing.ended(&fate(&ended), self.ground.clock.now());
+                self.keep(&execution, &ended);
                 ended
             }
-            None => Ended::Refused {
-                detail: format!("there is no integration `{}`", execution.integration),
-            },
+            Turn::Over(ended) => ended.clone(),
         };
-        drop(place);
+        drop(turn);
         self.tell(execution, ended).await;
     }
 
-    /// Waits until the attempt is due and its integration has room; `None`: there is no such integration.
-    async fn begin(
-        &self,
-        execution: &Execution,
-    ) -> Option<(Arc<Integration>, tokio::sync::OwnedSemaphorePermit)> {
+    /// Waits until the attempt is due and its integration has room; or ends it without being sent.
+    async fn begin(&self, execution: &Execution) -> Turn {
         let clock = &self.ground.clock;
         let wait = execution.due_at.since(clock.now());
         if wait > Span::from_micros(0) {
@@ -171,25 +200,52 @@ impl Inner {
         }
         let settings = Arc::clone(&self.ground.in_force.ruling().settings);
         let integrations = &settings.catalogue.integrations;
-        let integration = Arc::clone(integrations.get(&execution.integration)?);
-        let places = self.places_of(&integration);
-        // Never closed, so never refused.
-        let permit = places.acquire_owned().await.ok()?;
-        Some((integration, permit))
+        let Some(integration) = integrations.get(&execution.integration) else {
+            let detail = format!("there is no integration `{}`", execution.integration);
+            return Turn::Over(Ended::Refused { detail });
+        };
+        if let Some(body) = self.kept(execution) {
+            return Turn::Over(Ended::Answered {
+                status: 200,
+                retry_after: None,
+                body,
+            });
+        }
+        if let Some(action) = settings.catalogue.actions.get(&execution.action) {
+            self.bearings.action_in_time(action, clock).await;
+        }
+        let bearing = self.bearings.of(integration);
+        bearing.in_time(clock).await;
+        let place = bearing.place().await;
+        if bearing.pass(clock.now()).is_err() {
+            return Turn::Over(Ended::Open);
+        }
+        Turn::Send(Arc::clone(integration), bearing, place)
     }
 
-    fn places_of(&self, integration: &Integration) -> Arc<Semaphore> {
-        let count = integration.concurrency.max(1);
-        let new = || {
-            let permits = usize::try_from(count).unwrap_or(1);
-            (count, Arc::new(Semaphore::new(permits)))
+    /// Gives the answer to the same question, where it is kept and still good.
+    fn kept(&self, execution: &Execution) -> Option<Value> {
+        let (key, _) = self.question(execution)?;
+        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.find(key, self.ground.clock.now()).cloned()
+    }
+
+    fn keep(&self, execution: &Execution, ended: &Ended) {
+        let Ended::Answered { status: 200..=299, body, .. } = ended else {
+            return;
         };
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = places.entry(integration.name.clone()).or_insert_with(new);
-        if known.0 != count {
-            *known = new();
+        if let Some((key, good_for)) = self.question(execution) {
+            let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            cache.keep(key, body.clone(), good_for, self.ground.clock.now());
         }
-        Arc::clone(&known.1)
+    }
+
+    /// Gives what names the question of an action whose answers are kept, and for how long they are.
+    fn question(&self, execution: &Execution) -> Option<(cache::Key, Span)> {
+        let settings = Arc::clone(&self.ground.in_force.ruling().settings);
+        let good_for = settings.catalogue.actions.get(&execution.action)?.cache?;
+        let prepared: Prepared = serde_json::from_str(&execution.prepared).ok()?;
+        Some((cache::key(&execution.action, &prepared)?, good_for))
     }
 
     async fn perform(&self, execution: &Execution, integration: &Integration) -> Ended {
@@ -290,6 +346,11 @@ impl Inner {
         let Some(intake) = self.intake.get() else {
             return;
         };
+        metrics::counter!(
+            telemetry::ATTEMPTS_ENDED,
+            "integration" => execution.integration.clone(), "fate" => ended.name()
+        )
+        .increment(1);
         let input = Arc::new(self.input(&execution, &ended));
         loop {
             match intake.decide(vec![Arc::clone(&input)]).await {

@@ -331,7 +331,7 @@ fn a_credential_is_renewed_once() {
     desk.ask("r1", "refund", refund(&json!(5)), ai());
     desk.ended("r1", 1, answered(401, Value::Null));
     let again = desk.execution("r1").expect("another attempt");
-    assert!(again.renews && again.attempt == 2);
+    assert!(again.was_renewed && again.attempt == 2);
     let out = desk.ended("r1", 2, answered(401, Value::Null));
     assert_eq!(out.one("action.failed")["code"], "upstream");
 }

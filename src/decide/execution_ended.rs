@@ -56,7 +56,6 @@ impl Decide for ExecutionEnded {
             }
             Verdict::Renew => {
                 let again = Execution {
-                    renews: true,
                     was_renewed: true,
                     attempt: execution.attempt + 1,
                     due_at: case.now,
@@ -128,14 +127,14 @@ impl ExecutionEnded {
             attempt: execution.attempt + 1,
             due_at: case.now.plus(wait),
             was_ambiguous: execution.was_ambiguous || is_ambiguous(&self.ended),
-            renews: false,
             ..execution.clone()
         };
         case.change(Change::Execution(Arc::new(again)));
     }
 }
 
-fn fate(ended: &Ended) -> Fate {
+/// Gives how an attempt ended in the terms in which it is judged.
+pub fn fate(ended: &Ended) -> Fate {
     match ended {
         Ended::Answered {
             status,

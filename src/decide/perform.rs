@@ -95,7 +95,6 @@ impl Case<'_> {
             due_at: self.now,
             timeout: action.timeout,
             was_ambiguous: false,
-            renews: false,
             was_renewed: false,
         };
         self.change(Change::Execution(Arc::new(execution)));

@@ -32,9 +32,6 @@ pub struct Execution {
     /// Whether an earlier attempt may have been done.
     #[serde(default)]
     pub was_ambiguous: bool,
-    /// Whether this attempt renews the credential first.
-    #[serde(default)]
-    pub renews: bool,
     /// Whether the credential was renewed already.
     #[serde(default)]
     pub was_renewed: bool,
@@ -80,4 +77,18 @@ pub enum Ended {
     Open,
     /// Whoever had it died, and may have sent it.
     Adopted,
+}
+
+impl Ended {
+    /// Gives its name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Answered { .. } => "answered",
+            Self::Broken { .. } => "broken",
+            Self::NotSent { .. } => "not_sent",
+            Self::Refused { .. } => "refused",
+            Self::Open => "open",
+            Self::Adopted => "adopted",
+        }
+    }
 }
