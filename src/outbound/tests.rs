@@ -112,11 +112,20 @@ fn outbound() -> Outbound {
 }
 
 fn outbound_and_clock() -> (Outbound, Clock) {
+    let clock = Clock::standing_at(Timestamp::from_micros(1_795_000_000_000_000));
+    (outbound_by(Arc::new(SystemLookup), clock.clone()), clock)
+}
+
+/// One whose names have these addresses, one after the other.
+fn outbound_asking(addresses: &[&'static str]) -> Outbound {
+    let scripted = Scripted(Mutex::new(addresses.to_vec()));
+    outbound_by(Arc::new(scripted), Clock::machine())
+}
+
+fn outbound_by(lookup: Arc<dyn Lookup>, clock: Clock) -> Outbound {
     // An error means that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let clock = Clock::standing_at(Timestamp::from_micros(1_795_000_000_000_000));
-    let outbound = Outbound::new(&[], Arc::new(SystemLookup), clock.clone());
-    (outbound.expect("a way out"), clock)
+    Outbound::new(&[], lookup, clock).expect("a way out")
 }
 
 fn system(kind: Kind, listed: &[&str]) -> Integration {

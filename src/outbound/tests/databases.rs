@@ -399,3 +399,23 @@ async fn a_server_that_says_nothing_was_sent_nothing() {
     let ended = outbound().perform(&integration(&url), call, short).await;
     assert!(matches!(ended, Err(SendFault::NotSent(_))), "{ended:?}");
 }
+
+#[tokio::test]
+async fn a_server_is_looked_up_once_and_reached_there() {
+    let stub = Stub::doing(|stream| async move {
+        drop(stream);
+        Ok(())
+    })
+    .await;
+    let url = format!("postgres://u:p@db.example.com:{}/x", stub.address.port());
+    let outbound = outbound_asking(&["127.0.0.1", "10.0.0.1"]);
+    let run = async || {
+        let call = Call::Sql(read("SELECT 1", &[]));
+        outbound.perform(&integration(&url), call, TIMEOUT).await
+    };
+    let reached = run().await;
+    assert!(matches!(reached, Err(SendFault::NotSent(_))), "{reached:?}");
+    assert!(stub.connections.load(Ordering::SeqCst) > 0);
+    let refused = run().await;
+    assert!(matches!(refused, Err(SendFault::Refused(_))), "{refused:?}");
+}

@@ -105,15 +105,17 @@ fn mail() -> mail::Mail {
 }
 
 async fn send(url: &str, listed: &[&str], timeout: Duration) -> Ended {
+    send_by(&outbound(), url, listed, timeout).await
+}
+
+async fn send_by(outbound: &Outbound, url: &str, listed: &[&str], timeout: Duration) -> Ended {
     let kind = Kind::Smtp {
         url: SecretString::from(url.to_owned()),
         from: "Shop <desk@example.com>".to_owned(),
         operations: BTreeMap::new(),
     };
     let call = Call::Mail(mail());
-    outbound()
-        .perform(&system(kind, listed), call, timeout)
-        .await
+    outbound.perform(&system(kind, listed), call, timeout).await
 }
 
 async fn to(server: Server) -> (Ended, Vec<String>) {
@@ -300,4 +302,19 @@ async fn a_mail_server_is_reached_only_where_it_may_be() {
         );
     }
     assert_eq!(stub.connections.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_mail_server_is_looked_up_once_and_reached_there() {
+    let (stub, _) = WILLING.start().await;
+    let url = format!("smtp://mail.example.com:{}", stub.address.port());
+    let outbound = outbound_asking(&["127.0.0.1", "127.0.0.2", "10.0.0.1"]);
+    let second = Duration::from_secs(1);
+    let ended = send_by(&outbound, &url, &["127.0.0.1"], second).await;
+    assert_eq!(ended.expect("an answer").status, 200);
+    for _ in 0..2 {
+        let ended = send_by(&outbound, &url, &["127.0.0.1"], second).await;
+        assert!(matches!(ended, Err(SendFault::Refused(_))), "{ended:?}");
+    }
+    assert_eq!(stub.connections.load(Ordering::SeqCst), 1);
 }
