@@ -16,13 +16,18 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{bearing::{Bearing, Bearings}, crash_point, intake::Intake, intake::SubmitError, reload::InForce};
+use super::{
+    bearing::{Bearing, Bearings},
+    crash_point,
+    intake::Intake,
+    intake::SubmitError,
+    reload::InForce,
+};
 use crate::{
     broker::{Outgoing, Published, Publisher},
     clock::{Clock, Stopwatch},
     connectors::{
-        Prepared, amqp,
-        answer,
+        Prepared, amqp, answer,
         cache::{self, Cache},
     },
     decide::{Entry, ExecutionEnded, Input, fate},
@@ -84,8 +89,8 @@ struct Inner {
     /// Requests whose execution is here and has not begun.
     waiting: Mutex<HashSet<String>>,
     bearings: Bearings,
-    /// Answers of reads that are kept for a while.
-    cache: Mutex<Cache>,
+    /// Answers of reads that are kept for a while, under the policy that stood then.
+    cache: Mutex<(Arc<str>, Cache)>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -106,7 +111,7 @@ impl Dispatch {
                 stop: CancellationToken::new(),
                 waiting: Mutex::default(),
                 bearings: Bearings::default(),
-                cache: Mutex::new(Cache::new(CACHED, CACHED_BYTES)),
+                cache: Mutex::new((Arc::from(""), Cache::new(CACHED, CACHED_BYTES))),
             }),
         }
     }
@@ -226,17 +231,28 @@ impl Inner {
     /// Gives the answer to the same question, where it is kept and still good.
     fn kept(&self, execution: &Execution) -> Option<Value> {
         let (key, _) = self.question(execution)?;
-        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.find(key, self.ground.clock.now()).cloned()
+        let version = Arc::clone(&self.ground.in_force.ruling().version);
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.0 != version {
+            cache.0 = version;
+            cache.1.clear();
+        }
+        cache.1.find(key, self.ground.clock.now()).cloned()
     }
 
     fn keep(&self, execution: &Execution, ended: &Ended) {
-        let Ended::Answered { status: 200..=299, body, .. } = ended else {
+        let Ended::Answered {
+            status: 200..=299,
+            body,
+            ..
+        } = ended
+        else {
             return;
         };
         if let Some((key, good_for)) = self.question(execution) {
             let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-            cache.keep(key, body.clone(), good_for, self.ground.clock.now());
+            let now = self.ground.clock.now();
+            cache.1.keep(key, body.clone(), good_for, now);
         }
     }
 
