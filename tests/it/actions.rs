@@ -218,7 +218,7 @@ async fn killed_at_every_step_nothing_is_lost_and_nothing_doubled(kind: Kind) {
     let kills = if soak() { 500 } else { 150 };
     let mut ids = Vec::new();
     for round in 0..kills {
-        let point = format!("{}:{}", steps[round % steps.len()], 2 + round / 7 % 4);
+        let point = format!("{}:{}", steps[round % steps.len()], 2 + round / 7 % 8);
         let mut daemon = rig.doomed(&point);
         daemon.ready_or_dead().await;
         for number in 0..3 {
