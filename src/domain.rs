@@ -17,6 +17,7 @@ pub mod event;
 pub mod execution;
 pub mod facts;
 pub mod gate;
+pub mod history;
 pub mod ids;
 pub mod integration;
 pub mod lead;

@@ -4,6 +4,8 @@
 //! indexed by event type. Asking is pure: facts in, verdict out. Rhai's types
 //! stay inside. `crate::decide` asks, `crate::daemon` loads and swaps.
 
+mod anomaly;
+mod approval;
 mod builtin_mappings;
 mod check;
 mod condition;
@@ -16,6 +18,7 @@ mod fault;
 pub mod host;
 mod judge;
 mod kinds;
+mod limit;
 mod load;
 mod mapping;
 mod names;
@@ -30,6 +33,7 @@ mod shape;
 mod sources;
 mod spec;
 mod spots;
+mod strict;
 #[cfg(test)]
 mod testing;
 mod value;
@@ -41,9 +45,12 @@ use rhai::OptimizationLevel;
 use serde::Serialize;
 
 use crate::domain::{
+    anomaly::Watch,
     directory::Directory,
     effect::{Effect, Route},
     facts::Facts,
+    gate::Gate,
+    history::HistoryAsk,
     verdict::{RuleFailure, Verdict},
 };
 
@@ -62,6 +69,7 @@ pub struct Policy {
     warnings: Vec<Fault>,
     rules: Vec<RuleSummary>,
     schedules: Vec<Schedule>,
+    watches: Vec<Watch>,
     judge: Judge,
 }
 
@@ -128,6 +136,11 @@ pub enum Finding {
         /// Where to.
         route: Route,
     },
+    /// It is a limit or an approval, and has a say in the request.
+    Gated {
+        /// What it says, in words.
+        says: String,
+    },
     /// A route that would match, after the first that did.
     Overtaken {
         /// The route that counted.
@@ -154,12 +167,13 @@ impl Policy {
         level: OptimizationLevel,
     ) -> Result<Self, Vec<Fault>> {
         let loaded = load::load(sources, directory, level)?;
-        let judge = Judge::new(loaded.engine, loaded.rules)
+        let judge = Judge::new(loaded.engine, loaded.strict, loaded.rules)
             .map_err(|error| vec![Fault::new(fault::VALUE, "", rhai::Position::NONE, error)])?;
         Ok(Self {
             warnings: loaded.warnings,
             rules: loaded.summaries,
             schedules: loaded.schedules,
+            watches: loaded.watches,
             judge,
         })
     }
@@ -179,19 +193,30 @@ impl Policy {
         &self.schedules
     }
 
-    /// Asks the `escalation` and `on` rules about an event.
+    /// Gives what is watched: by the `anomaly` rules, and by default where no rule has the measure.
+    pub fn watches(&self) -> &[Watch] {
+        &self.watches
+    }
+
+    /// Asks the `escalation` and `on` rules about an event; those about `action.requested` are gates,
+    /// and [`Policy::gate`] asks them.
     pub fn judge(&self, facts: &Facts) -> Verdict {
         self.judge.judge(facts)
     }
 
-    /// Asks the gates.
-    pub fn gate(&self, facts: &Facts) -> crate::domain::gate::Gate {
-        let verdict = self.judge.judge(facts);
-        crate::domain::gate::Gate {
-            fired: verdict.fired,
-            failures: verdict.failures,
-            ..Default::default()
-        }
+    /// Asks the gates about a request for an action: the `limit` and `approval` rules, and the `escalation`
+    /// and `on` rules about `action.requested`.
+    ///
+    /// The event of the facts is an `action.requested`, and they hold the request. A gate that failed is
+    /// no permission.
+    pub fn gate(&self, facts: &Facts) -> Gate {
+        self.judge.gate(facts)
+    }
+
+    /// Gives the histories that the rules which could fire for the facts declare, each once. They are
+    /// loaded into the facts before the rules are asked.
+    pub fn histories(&self, facts: &Facts) -> Vec<HistoryAsk> {
+        self.judge.histories(facts)
     }
 
     /// Calls.

@@ -337,6 +337,7 @@ impl<'a> Case<'a> {
             ticket,
             draft: None,
             request: None,
+            history: std::collections::BTreeMap::new(),
         };
         self.outcome.facts = Some(state.clone());
         Facts {

@@ -5,8 +5,17 @@
 //! fixed cap stands in. A flag carries value, expectation and score; it never denies.
 //! *Source*: Iglewicz and Hoaglin, the modified z-score.
 
+use std::sync::Arc;
+
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    access::fits,
+    history::{By, NoKey, Whose},
+    time::Span,
+};
 
 /// How many hours a week has.
 const HOURS_A_WEEK: i64 = 168;
@@ -14,10 +23,55 @@ const HOURS_A_WEEK: i64 = 168;
 const CONSISTENCY: f64 = 0.6745;
 /// How many samples make a history.
 pub const MIN_SAMPLES: usize = 6;
+/// The shortest baseline: a week gives three samples.
+pub const LEAST_BASELINE: Span = Span::from_secs(2 * HOURS_A_WEEK * 3_600);
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// How many approvals one approver gave in the window, if there was no rejection among them.
+    ApprovalRate,
+    /// How many requests there were in the window.
+    Count,
+    /// How many requests there were at an hour at which there were none in the whole baseline.
+    OffHours,
+    /// How many requests with the same action and parameters there were in the window.
+    Repeat,
+    /// What the amounts of the requests in the window come to.
+    Sum,
+}
+
+/// Something that is watched.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Watch {
+    /// Its name: the rule's, or that of a default.
+    pub name: Arc<str>,
+    /// The actions, by name or beginning; empty: every one.
+    pub actions: Vec<String>,
+    /// What is measured.
+    pub measure: Measure,
+    /// The parameter that is summed; `None`: what the action calls its amount.
+    pub field: Option<String>,
+    /// Whose requests are measured together; of approvals, the actor is the approver.
+    pub by: By,
+    /// Whether each action and each segment counts by itself.
+    pub is_split: bool,
+    /// Over how long.
+    pub window: Span,
+    /// How far back the usual is looked for.
+    pub baseline: Span,
+    /// When it is flagged.
+    pub threshold: Threshold,
+    /// Who is told: `#channel`, `@person`, `@team`.
+    pub notify: Vec<String>,
+    /// Whether people decide on a request that is flagged.
+    pub requires_approval: bool,
+}
 
 /// When a value is flagged.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Watch {
+pub struct Threshold {
     /// From which score on.
     pub sensitivity: f64,
     /// From which value on, while there is no history; `None`: not at all then.
@@ -36,6 +90,111 @@ pub struct Flag {
     pub score: Option<f64>,
 }
 
+impl Measure {
+    /// Every one, by name.
+    pub const ALL: [Self; 5] = [
+        Self::ApprovalRate,
+        Self::Count,
+        Self::OffHours,
+        Self::Repeat,
+        Self::Sum,
+    ];
+
+    /// Gives the wire name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ApprovalRate => "approval_rate",
+            Self::Count => "count",
+            Self::OffHours => "off_hours",
+            Self::Repeat => "repeat",
+            Self::Sum => "sum",
+        }
+    }
+
+    /// Gives the one of a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|measure| measure.as_str() == name)
+    }
+
+    /// Gives from which value on it is flagged while there is no history.
+    fn cap(self) -> Option<Decimal> {
+        match self {
+            Self::ApprovalRate => Some(Decimal::from(20)),
+            Self::Count => Some(Decimal::from(60)),
+            Self::Repeat => Some(Decimal::from(5)),
+            // Without a history nobody knows the currency, nor which hours are usual.
+            Self::OffHours | Self::Sum => None,
+        }
+    }
+}
+
+impl Watch {
+    /// Gives the usual watch of a measure, under a name.
+    pub fn usual(name: Arc<str>, measure: Measure) -> Self {
+        Self {
+            name,
+            actions: Vec::new(),
+            measure,
+            field: None,
+            by: By::Actor,
+            is_split: true,
+            window: Span::from_secs(3_600),
+            baseline: Span::from_secs(4 * HOURS_A_WEEK * 3_600),
+            threshold: Threshold {
+                sensitivity: 4.0,
+                cap: measure.cap(),
+            },
+            notify: Vec::new(),
+            requires_approval: false,
+        }
+    }
+
+    /// Gives what is watched without any rule: every measure, by name.
+    pub fn defaults() -> Vec<Self> {
+        let named = |measure: Measure| Arc::from(format!("default:{}", measure.as_str()));
+        let each = Measure::ALL.into_iter();
+        each.map(|measure| Self::usual(named(measure), measure))
+            .collect()
+    }
+
+    /// Adds the defaults of the measures that nobody watches.
+    pub fn completed(mut watches: Vec<Self>) -> Vec<Self> {
+        let is_missing = |default: &Self| {
+            let mut own = watches.iter();
+            !own.any(|watch| watch.measure == default.measure)
+        };
+        let missing: Vec<Self> = Self::defaults().into_iter().filter(is_missing).collect();
+        watches.extend(missing);
+        watches
+    }
+
+    /// Tells whether it is about an action.
+    pub fn concerns(&self, action: &str) -> bool {
+        let mut patterns = self.actions.iter();
+        self.actions.is_empty() || patterns.any(|pattern| fits(pattern, action))
+    }
+
+    /// Gives the key under which a request is measured.
+    ///
+    /// *Errors*: it is not known whose it would be; then it is not measured here.
+    pub fn key(&self, whose: &Whose, action: &str, segment: Option<&str>) -> Result<String, NoKey> {
+        let key = self.by.key(whose)?;
+        if !self.is_split {
+            return Ok(key);
+        }
+        // As JSON, so that no two keys meet whatever stands in them.
+        Ok(json!([key, action, segment]).to_string())
+    }
+
+    /// Gives how many weeks the baseline reaches back.
+    pub fn weeks(&self) -> u32 {
+        let week = HOURS_A_WEEK * 3_600_000_000;
+        u32::try_from(self.baseline.micros() / week).unwrap_or(u32::MAX)
+    }
+}
+
 /// Gives the hours that an hour is compared with: the same one of the last weeks and its neighbours.
 ///
 /// *Units*: hours since the epoch. *Shape*: newest week first.
@@ -50,9 +209,9 @@ pub fn baseline_hours(hour: i64, weeks: u32) -> Vec<i64> {
 }
 
 /// Holds a value against its history; hours without anything count as zero and are part of it.
-pub fn judge(value: Decimal, history: &[Decimal], watch: &Watch) -> Option<Flag> {
+pub fn judge(value: Decimal, history: &[Decimal], threshold: &Threshold) -> Option<Flag> {
     if history.len() < MIN_SAMPLES {
-        let cap = watch.cap.filter(|cap| value > *cap)?;
+        let cap = threshold.cap.filter(|cap| value > *cap)?;
         return Some(Flag {
             value,
             expected: cap,
@@ -61,7 +220,7 @@ pub fn judge(value: Decimal, history: &[Decimal], watch: &Watch) -> Option<Flag>
     }
     let expected = median(history);
     let score = score(value, expected, history);
-    (value > expected && score >= watch.sensitivity).then_some(Flag {
+    (value > expected && score >= threshold.sensitivity).then_some(Flag {
         value,
         expected,
         score: Some(score),
@@ -98,7 +257,7 @@ mod tests {
 
     use super::*;
 
-    const WATCH: Watch = Watch {
+    const THRESHOLD: Threshold = Threshold {
         sensitivity: 4.0,
         cap: Some(Decimal::ONE_HUNDRED),
     };
@@ -111,9 +270,13 @@ mod tests {
     fn a_spike_is_flagged_and_the_usual_is_not() {
         let usual = history(&[10, 12, 9, 11, 10, 13, 8, 10]);
         for calm in [0, 8, 13, 15] {
-            assert_eq!(judge(Decimal::from(calm), &usual, &WATCH), None, "{calm}");
+            assert_eq!(
+                judge(Decimal::from(calm), &usual, &THRESHOLD),
+                None,
+                "{calm}"
+            );
         }
-        let flag = judge(Decimal::from(60), &usual, &WATCH).expect("a spike");
+        let flag = judge(Decimal::from(60), &usual, &THRESHOLD).expect("a spike");
         assert_eq!(
             (flag.value, flag.expected),
             (Decimal::from(60), Decimal::from(10))
@@ -124,24 +287,72 @@ mod tests {
     #[test]
     fn one_wild_week_in_the_history_hides_nothing() {
         let wild = history(&[10, 12, 9, 11, 900, 13, 8, 10]);
-        assert!(judge(Decimal::from(60), &wild, &WATCH).is_some());
+        assert!(judge(Decimal::from(60), &wild, &THRESHOLD).is_some());
     }
 
     #[test]
     fn a_history_that_never_varied_allows_for_a_little() {
         let still = history(&[0; 8]);
-        assert_eq!(judge(Decimal::from(3), &still, &WATCH), None);
-        assert!(judge(Decimal::from(7), &still, &WATCH).is_some());
+        assert_eq!(judge(Decimal::from(3), &still, &THRESHOLD), None);
+        assert!(judge(Decimal::from(7), &still, &THRESHOLD).is_some());
     }
 
     #[test]
     fn until_there_is_a_history_the_cap_stands_in() {
         let short = history(&[1, 2, 3]);
-        assert_eq!(judge(Decimal::from(100), &short, &WATCH), None);
-        let flag = judge(Decimal::from(101), &short, &WATCH).expect("over the cap");
+        assert_eq!(judge(Decimal::from(100), &short, &THRESHOLD), None);
+        let flag = judge(Decimal::from(101), &short, &THRESHOLD).expect("over the cap");
         assert_eq!((flag.expected, flag.score), (Decimal::ONE_HUNDRED, None));
-        let uncapped = Watch { cap: None, ..WATCH };
+        let uncapped = Threshold {
+            cap: None,
+            ..THRESHOLD
+        };
         assert_eq!(judge(Decimal::from(1_000_000), &short, &uncapped), None);
+    }
+
+    #[test]
+    fn the_defaults_watch_everything_until_a_rule_does() {
+        let defaults = Watch::defaults();
+        let measures: Vec<Measure> = defaults.iter().map(|watch| watch.measure).collect();
+        assert_eq!(measures, Measure::ALL);
+        for measure in Measure::ALL {
+            assert_eq!(Measure::parse(measure.as_str()), Some(measure));
+        }
+        let own = Watch {
+            actions: vec!["refund*".to_owned()],
+            ..Watch::usual("own".into(), Measure::Count)
+        };
+        assert!(own.concerns("refund_all") && !own.concerns("discount"));
+        let all = Watch::completed(vec![own]);
+        assert_eq!((all.len(), &*all[0].name), (Measure::ALL.len(), "own"));
+        assert!(all.iter().all(|watch| &*watch.name != "default:count"));
+    }
+
+    #[test]
+    fn each_actor_action_and_segment_is_measured_by_itself() {
+        let watch = Watch::usual("w".into(), Measure::Count);
+        let whose = Whose {
+            actor: Some("ai:bot".to_owned()),
+            ..Whose::default()
+        };
+        let key = watch.key(&whose, "refund", Some("vip"));
+        assert_eq!(key.as_deref(), Ok(r#"["actor:ai:bot","refund","vip"]"#));
+        assert_ne!(watch.key(&whose, "refund", None), key);
+        let together = Watch {
+            is_split: false,
+            ..watch.clone()
+        };
+        assert_eq!(
+            together.key(&whose, "refund", None).as_deref(),
+            Ok("actor:ai:bot")
+        );
+        assert!(watch.key(&Whose::default(), "refund", None).is_err());
+        assert_eq!(
+            (watch.weeks(), baseline_hours(1_000, watch.weeks()).len()),
+            (4, 12)
+        );
+        let least = 3 * usize::try_from(LEAST_BASELINE.micros() / 604_800_000_000).expect("few");
+        assert!(least >= MIN_SAMPLES);
     }
 
     #[test]
@@ -153,8 +364,8 @@ mod tests {
         #[test]
         fn more_is_never_less_of_an_anomaly(past in proptest::collection::vec(0..1_000_i64, 6..40), value in 0..5_000_i64) {
             let past = history(&past);
-            let lower = judge(Decimal::from(value), &past, &WATCH);
-            let higher = judge(Decimal::from(value + 1), &past, &WATCH);
+            let lower = judge(Decimal::from(value), &past, &THRESHOLD);
+            let higher = judge(Decimal::from(value + 1), &past, &THRESHOLD);
             prop_assert!(lower.is_none() || higher.is_some());
         }
     }

@@ -4,13 +4,13 @@
 //! states (its message is counted, its tags are on). The journal keeps the event
 //! as `body` and the rest as `facts`, so that another policy can be asked later.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    conversation::Conversation, effect::TicketDraft, event::Event, request::Request,
-    ticket::Ticket, time::Timestamp,
+    conversation::Conversation, effect::TicketDraft, event::Event, history::History,
+    request::Request, ticket::Ticket, time::Timestamp,
 };
 
 /// What a rule can know about one event.
@@ -41,4 +41,8 @@ pub struct StateFacts {
     /// The request that is judged, or that the event concerns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<Arc<Request>>,
+    /// The histories that rules declare, as far as they were loaded, by
+    /// [`HistoryAsk::identity`](super::history::HistoryAsk::identity).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub history: BTreeMap<String, Arc<History>>,
 }

@@ -4,18 +4,22 @@
 //! Channels and segments are first sieved by bits, so that a rule that does not
 //! apply costs a few nanoseconds.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use rhai::{FnPtr, Map};
 use rust_decimal::Decimal;
 
 use super::{
     facts,
-    spec::{Key, Takes, closure_at, decimal, optional, text_at, texts_at},
+    spec::{
+        Key, Takes, by_at, closure_at, decimal, optional, required, span_at, text_at, texts_at,
+    },
     words::{Keywords, normalise},
 };
 use crate::domain::{
+    access::fits,
     facts::Facts,
+    history::{By, HistoryAsk, NoKey, Whose},
     time::{Span, Timestamp},
 };
 
@@ -43,6 +47,39 @@ pub(super) const CONDITION_KEYS: &[Key] = &[
     ),
 ];
 
+/// The conditions of the rule kinds about requests for actions, by name.
+pub(super) const GATE_KEYS: &[Key] = &[
+    required(
+        "action",
+        Takes::Actions,
+        "the action or actions; `NAME*` for all that begin so, `*` for every one",
+    ),
+    optional(
+        "channels",
+        Takes::Texts,
+        "the conversation's channel is one of these",
+    ),
+    optional("history", Takes::History, HISTORY_DOC),
+    optional(
+        "roles",
+        Takes::Roles,
+        "whoever asks acts with one of these roles",
+    ),
+    optional(
+        "segments",
+        Takes::Texts,
+        "the customer's segment is one of these",
+    ),
+    optional(
+        "when",
+        Takes::Closure,
+        "answers `true`; asked last, and only if the data above holds",
+    ),
+];
+
+/// What the key `history` means.
+const HISTORY_DOC: &str = "what of the past the closures look at, as `e.history.NAME`";
+
 /// The further conditions of rules that fire.
 pub(super) const FIRING_KEYS: &[Key] = &[
     optional(
@@ -50,6 +87,7 @@ pub(super) const FIRING_KEYS: &[Key] = &[
         Takes::Duration,
         "fires once per conversation in that time",
     ),
+    optional("history", Takes::History, HISTORY_DOC),
     optional(
         "sentiment_below",
         Takes::Sentiment,
@@ -60,6 +98,10 @@ pub(super) const FIRING_KEYS: &[Key] = &[
 /// The data conditions of a rule, and its closure.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Conditions {
+    /// The actions, by name or beginning; empty: every one.
+    pub(super) actions: Vec<String>,
+    /// The roles of whoever asks for an action.
+    pub(super) roles: Vec<String>,
     pub(super) channels: Vec<String>,
     pub(super) segments: Vec<String>,
     pub(super) categories: Vec<String>,
@@ -70,6 +112,51 @@ pub(super) struct Conditions {
     pub(super) keyword_indices: Vec<usize>,
     pub(super) cooldown: Option<Span>,
     pub(super) when: Option<FnPtr>,
+    /// What of the past its closures look at.
+    pub(super) histories: Arc<[Declared]>,
+}
+
+/// A history that a rule declares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Declared {
+    /// What the rule calls it.
+    pub(super) name: String,
+    /// The action whose requests count.
+    pub(super) action: String,
+    /// Whose.
+    pub(super) by: By,
+    /// How far back.
+    pub(super) window: Span,
+}
+
+impl Declared {
+    /// Gives what is to be loaded for it.
+    ///
+    /// *Errors*: it is not known whose history it would be.
+    pub(super) fn ask(&self, whose: &Whose) -> Result<HistoryAsk, NoKey> {
+        Ok(HistoryAsk {
+            name: self.name.clone(),
+            action: self.action.clone(),
+            by: self.by,
+            key: self.by.key(whose)?,
+            window: self.window,
+        })
+    }
+
+    fn read(map: &Map) -> Arc<[Self]> {
+        let named = map.get("history").and_then(|value| value.as_map_ref().ok());
+        let each = named.iter().flat_map(|named| named.iter());
+        each.filter_map(|(name, one)| {
+            let one = one.as_map_ref().ok()?;
+            Some(Self {
+                name: name.to_string(),
+                action: text_at(&one, "action")?,
+                by: by_at(&one, "by").unwrap_or_default(),
+                window: span_at(&one, "window")?,
+            })
+        })
+        .collect()
+    }
 }
 
 /// What the facts of one event hold for conditions, found once.
@@ -145,7 +232,13 @@ impl<'a> Met<'a> {
 impl Conditions {
     /// Reads the conditions of a checked map.
     pub(super) fn read(map: &Map) -> Self {
+        let mut actions = texts_at(map, "action");
+        if actions.iter().any(|action| action == "*") {
+            actions.clear();
+        }
         Self {
+            actions,
+            roles: texts_at(map, "roles"),
             channels: texts_at(map, "channels"),
             segments: texts_at(map, "segments"),
             categories: texts_at(map, "categories"),
@@ -156,14 +249,19 @@ impl Conditions {
                 .filter(|word| !word.is_empty())
                 .collect(),
             keyword_indices: Vec::new(),
-            cooldown: text_at(map, "cooldown").and_then(|text| Span::parse(&text).ok()),
+            cooldown: span_at(map, "cooldown"),
             when: closure_at(map, "when"),
+            histories: Declared::read(map),
         }
     }
 
     /// Gives the first condition that does not hold; `when` is not asked.
     pub(super) fn first_unmet(&self, rule: &str, met: &Met) -> Option<&'static str> {
-        if !among(&self.channels, met.channel) {
+        if !self.concerns(met) {
+            Some("action")
+        } else if !self.is_asked_by(met) {
+            Some("roles")
+        } else if !among(&self.channels, met.channel) {
             Some("channels")
         } else if !among(&self.segments, met.segment) {
             Some("segments")
@@ -185,6 +283,18 @@ impl Conditions {
         }
     }
 
+    fn concerns(&self, met: &Met) -> bool {
+        let mut wanted = self.actions.iter();
+        self.actions.is_empty()
+            || facts::action(met.facts)
+                .is_some_and(|action| wanted.any(|pattern| fits(pattern, action)))
+    }
+
+    fn is_asked_by(&self, met: &Met) -> bool {
+        let mut wanted = self.roles.iter();
+        self.roles.is_empty() || wanted.any(|role| facts::acts_as(met.facts, role))
+    }
+
     /// Gives when the rule last fired, if that is too short ago.
     fn cooled_from(&self, rule: &str, met: &Met) -> Option<Timestamp> {
         let cooldown = self.cooldown?;
@@ -200,6 +310,11 @@ impl Conditions {
     pub(super) fn describe(&self, condition: &str, rule: &str, met: &Met) -> (String, String) {
         let or_nothing = |text: Option<&str>| text.map_or_else(|| "()".to_owned(), str::to_owned);
         match condition {
+            "action" => (
+                self.actions.join(", "),
+                or_nothing(facts::action(met.facts)),
+            ),
+            "roles" => (self.roles.join(", "), facts::roles(met.facts).join(", ")),
             "channels" => (self.channels.join(", "), or_nothing(met.channel)),
             "segments" => (self.segments.join(", "), or_nothing(met.segment)),
             "categories" => (self.categories.join(", "), or_nothing(met.category)),
@@ -224,7 +339,9 @@ impl Conditions {
 
     /// Tells whether nothing at all is asked for.
     pub(super) fn is_open(&self) -> bool {
-        self.channels.is_empty()
+        self.actions.is_empty()
+            && self.roles.is_empty()
+            && self.channels.is_empty()
             && self.segments.is_empty()
             && self.categories.is_empty()
             && self.keywords.is_empty()

@@ -3,7 +3,7 @@
 use super::{
     condition::{CONDITION_KEYS, Conditions, FIRING_KEYS},
     effects::{self, ESCALATE_KEYS},
-    kinds::Kind,
+    kinds::{Kind, unreviewed},
     rule::{Action, Checked, Made},
     spec::{Key, Takes, optional, texts_at},
 };
@@ -21,6 +21,7 @@ pub(super) const KIND: Kind = Kind {
     signature: "escalation(name, #{ … })",
     takes_event: false,
     keys: &[CONDITION_KEYS, FIRING_KEYS, ESCALATE_KEYS, KEYS],
+    review: unreviewed,
     make,
 };
 

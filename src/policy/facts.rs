@@ -4,6 +4,7 @@
 //! read as `()`, and so does every field of `()`. Nothing is copied before it is
 //! read. New fields are added here, one line each, by name.
 
+mod history;
 mod request;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use rhai::{Dynamic, Engine, ImmutableString};
 use serde_json::{Map, Value};
 
 use super::{
+    condition::Declared,
     shape::{self, Base, Field, Holds, Shape, View},
     value::{self, Free, Raised},
 };
@@ -32,6 +34,7 @@ pub(super) const SHAPES: &[&Shape] = &[
 ];
 
 use self::request::REQUEST;
+pub(in crate::policy) use self::request::{action, acts_as, param, roles, whose};
 
 type Read = Result<Dynamic, Raised>;
 
@@ -89,6 +92,12 @@ pub(super) static EVENT: Shape = Shape {
             Holds::Shape(&DRAFT),
             "the ticket about to be opened (`route` rules)",
             |v| Ok(draft(v).map_or(Dynamic::UNIT, |_| v.of(&DRAFT, Base::Event))),
+        ),
+        field(
+            "history",
+            Holds::Plain("what the rule declares"),
+            "the histories that the rule declares: `e.history.NAME.count`, `.sum(\"amount\")`",
+            history::of_event,
         ),
         field("id", TEXT, "the event's id", |v| {
             Ok(text(&v.facts.event.id))
@@ -353,14 +362,16 @@ static DRAFT: Shape = Shape {
 /// Registers the shapes.
 pub(super) fn register(engine: &mut Engine) {
     shape::register(engine, SHAPES);
+    history::register(engine);
 }
 
-/// Gives the event as a closure gets it.
-pub(super) fn event(facts: &Arc<Facts>) -> Dynamic {
+/// Gives the event as a closure gets it; `past` is what its rule declares.
+pub(super) fn event(facts: &Arc<Facts>, past: Option<Arc<[Declared]>>) -> Dynamic {
     Dynamic::from(View {
         shape: &EVENT,
         base: Base::Event,
         facts: Arc::clone(facts),
+        past,
     })
 }
 

@@ -2,38 +2,51 @@
 //!
 //! Rules are indexed by event type; those with keywords are reached from the
 //! words that were found, the others are sieved by channel and segment. Closures
-//! come last, one engine for all, the facts built once an event.
+//! come last, one engine for all, the facts built once an event. Rules about
+//! `action.requested` are gates: they are asked by [`gate`], by a stricter engine.
+
+mod ask;
+mod explain;
+mod gate;
 
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
-use rhai::{Dynamic, Engine, FnPtr, NativeCallContext, Position};
+use rhai::Engine;
 
+use self::{
+    ask::{Asked, Lazy},
+    gate::Gates,
+};
 use super::{
-    Considered, Finding,
     condition::{Bits, Met, Sieve},
-    effects, facts,
-    fault::Located,
+    facts,
     rule::{Action, Rule},
-    sandbox::{self, CALL_OPERATIONS},
     words::Keywords,
 };
 use crate::domain::{
     effect::{Effect, Route},
     facts::Facts,
+    history::HistoryAsk,
     verdict::{Fired, RuleFailure, Verdict},
 };
+
+/// The event type whose rules are gates.
+pub(super) const GATED: &str = "action.requested";
 
 /// The rules, ready to be asked.
 pub(super) struct Judge {
     engine: Engine,
+    /// The engine of gates, which compares strictly.
+    strict: Engine,
     rules: Vec<Rule>,
     sieves: Vec<Sieve>,
     bits: Bits,
     keywords: Keywords,
     by_event: HashMap<String, Candidates>,
+    gates: Gates,
     routes: Vec<usize>,
 }
 
@@ -46,26 +59,15 @@ struct Candidates {
     by_word: HashMap<usize, Vec<usize>>,
 }
 
-/// The event as closures get it, built when the first one is called.
-struct Lazy<'a> {
-    facts: &'a Facts,
-    event: Option<Dynamic>,
-}
-
-impl Lazy<'_> {
-    fn event(&mut self) -> Dynamic {
-        let facts = self.facts;
-        self.event
-            .get_or_insert_with(|| facts::event(&Arc::new(facts.clone())))
-            .clone()
-    }
-}
-
 impl Judge {
     /// Indexes the rules.
     ///
     /// *Errors*: there are too many keywords for one automaton.
-    pub(super) fn new(engine: Engine, mut rules: Vec<Rule>) -> Result<Self, String> {
+    pub(super) fn new(
+        engine: Engine,
+        strict: Engine,
+        mut rules: Vec<Rule>,
+    ) -> Result<Self, String> {
         let mut indices: BTreeMap<String, usize> = BTreeMap::new();
         let mut words = Vec::new();
         for rule in &mut rules {
@@ -87,7 +89,7 @@ impl Judge {
             if matches!(rule.action, Action::Route { .. }) {
                 routes.push(index);
             }
-            for kind in &rule.on {
+            for kind in rule.on.iter().filter(|kind| *kind != GATED) {
                 let candidates = by_event.entry(kind.clone()).or_default();
                 if rule.conditions.keywords.is_empty() {
                     candidates.plain.push(index);
@@ -99,6 +101,8 @@ impl Judge {
         }
         Ok(Self {
             engine,
+            strict,
+            gates: Gates::of(&rules),
             rules,
             sieves,
             bits,
@@ -108,24 +112,29 @@ impl Judge {
         })
     }
 
-    /// Asks the rules about an event.
+    /// Gives the rules of those at `indices` whose data conditions hold.
+    fn holding<'s>(
+        &'s self,
+        met: &'s Met<'s>,
+        indices: impl Iterator<Item = usize> + 's,
+    ) -> impl Iterator<Item = &'s Rule> + 's {
+        let bits = self.bits.met(met);
+        indices
+            .filter(move |&index| self.sieves[index].lets_through(bits))
+            .map(|index| &self.rules[index])
+            .filter(|rule| rule.conditions.first_unmet(&rule.name, met).is_none())
+    }
+
+    /// Asks the rules about an event; gates are not asked.
     pub(super) fn judge(&self, facts: &Facts) -> Verdict {
         let mut verdict = Verdict::default();
         let Some(candidates) = self.by_event.get(&facts.event.kind) else {
             return verdict;
         };
         let met = Met::of_event(facts, &self.keywords);
-        let met_bits = self.bits.met(&met);
-        let mut lazy = Lazy { facts, event: None };
+        let mut lazy = Lazy::new(facts);
         let found = candidates.by_words(&met);
-        for index in merge(&candidates.plain, &found) {
-            if !self.sieves[index].lets_through(met_bits) {
-                continue;
-            }
-            let rule = &self.rules[index];
-            if rule.conditions.first_unmet(&rule.name, &met).is_some() {
-                continue;
-            }
+        for rule in self.holding(&met, merge(&candidates.plain, &found)) {
             match self.ask(rule, &mut lazy) {
                 Ok(Asked::Held(effects)) if !effects.is_empty() => {
                     verdict.fired.push(fired(rule, effects));
@@ -135,6 +144,36 @@ impl Judge {
             }
         }
         verdict
+    }
+
+    /// Gives the histories that the rules which could fire want, each once.
+    pub(super) fn histories(&self, facts: &Facts) -> Vec<HistoryAsk> {
+        let mut asked: BTreeMap<String, HistoryAsk> = BTreeMap::new();
+        if self
+            .rules
+            .iter()
+            .all(|rule| rule.conditions.histories.is_empty())
+        {
+            return Vec::new();
+        }
+        let met = Met::of_event(facts, &self.keywords);
+        let mut indices = self.gates.about(facts);
+        if let Some(candidates) = self.by_event.get(&facts.event.kind) {
+            indices = merge(&candidates.plain, &candidates.by_words(&met)).collect();
+        }
+        let whose = facts::whose(facts);
+        for rule in self.holding(&met, indices.into_iter()) {
+            // What has no key is not loaded; who reads it fails and says so.
+            for ask in rule
+                .conditions
+                .histories
+                .iter()
+                .flat_map(|declared| declared.ask(&whose))
+            {
+                asked.entry(ask.identity()).or_insert(ask);
+            }
+        }
+        asked.into_values().collect()
     }
 
     /// Asks a `schedule` rule.
@@ -147,7 +186,7 @@ impl Judge {
         let Some(rule) = due else {
             return verdict;
         };
-        match self.act(rule, &mut Lazy { facts, event: None }) {
+        match self.act(rule, &mut Lazy::new(facts)) {
             Ok(effects) if effects.is_empty() => {}
             Ok(effects) => verdict.fired.push(fired(rule, effects)),
             Err(failure) => verdict.failures.push(failure),
@@ -159,7 +198,7 @@ impl Judge {
     pub(super) fn route(&self, facts: &Facts) -> (Option<Route>, Vec<RuleFailure>) {
         let met = Met::of_draft(facts, &self.keywords);
         let met_bits = self.bits.met(&met);
-        let mut lazy = Lazy { facts, event: None };
+        let mut lazy = Lazy::new(facts);
         let mut failures = Vec::new();
         for &index in &self.routes {
             let rule = &self.rules[index];
@@ -176,153 +215,6 @@ impl Judge {
         }
         (None, failures)
     }
-
-    /// Tells for every rule what it makes of the facts.
-    pub(super) fn explain(&self, facts: &Facts) -> Vec<Considered> {
-        let met = Met::of_event(facts, &self.keywords);
-        let draft = Met::of_draft(facts, &self.keywords);
-        let mut lazy = Lazy { facts, event: None };
-        let mut counted: Option<Arc<str>> = None;
-        let mut considered = Vec::with_capacity(self.rules.len());
-        for rule in &self.rules {
-            let finding = match &rule.action {
-                Action::Timer { .. } => continue,
-                Action::Route { .. } if facts.state.draft.is_none() => continue,
-                Action::Route { .. } => {
-                    let finding = self.explain_rule(rule, &draft, &mut lazy);
-                    match (finding, &counted) {
-                        (Finding::Routed { .. }, Some(by)) => {
-                            Finding::Overtaken { by: Arc::clone(by) }
-                        }
-                        (finding, _) => {
-                            if matches!(finding, Finding::Routed { .. }) {
-                                counted = Some(Arc::clone(&rule.name));
-                            }
-                            finding
-                        }
-                    }
-                }
-                Action::Effects(_) | Action::Then(_) => self.explain_rule(rule, &met, &mut lazy),
-            };
-            considered.push(Considered {
-                rule: Arc::clone(&rule.name),
-                kind: rule.kind,
-                file: Arc::clone(&rule.home.file),
-                line: rule.home.at.line().unwrap_or(0),
-                finding,
-            });
-        }
-        considered
-    }
-
-    fn explain_rule(&self, rule: &Rule, met: &Met, lazy: &mut Lazy) -> Finding {
-        let kind = &met.facts.event.kind;
-        if !rule.on.is_empty() && !rule.on.contains(kind) {
-            return Finding::Unmet {
-                condition: "on",
-                wanted: rule.on.join(", "),
-                met: kind.clone(),
-            };
-        }
-        if let Some(condition) = rule.conditions.first_unmet(&rule.name, met) {
-            let (wanted, met) = rule.conditions.describe(condition, &rule.name, met);
-            return Finding::Unmet {
-                condition,
-                wanted,
-                met,
-            };
-        }
-        match self.ask(rule, lazy) {
-            Ok(Asked::Not(answer)) => Finding::Unmet {
-                condition: "when",
-                wanted: "true".to_owned(),
-                met: answer,
-            },
-            Ok(Asked::Held(effects)) => match rule.destination() {
-                Some(route) => Finding::Routed { route },
-                None => Finding::Fired { effects },
-            },
-            Err(failure) => Finding::Failed { failure },
-        }
-    }
-
-    /// Asks a rule whose data conditions hold.
-    fn ask(&self, rule: &Rule, lazy: &mut Lazy) -> Result<Asked, RuleFailure> {
-        match self.holds(rule, lazy)? {
-            Err(answer) => Ok(Asked::Not(answer)),
-            Ok(()) => Ok(Asked::Held(self.act(rule, lazy)?)),
-        }
-    }
-
-    /// Asks a rule's `when`; the inner error is what it answered instead of `true`.
-    fn holds(&self, rule: &Rule, lazy: &mut Lazy) -> Result<Result<(), String>, RuleFailure> {
-        let Some(when) = &rule.conditions.when else {
-            return Ok(Ok(()));
-        };
-        let answer = self.call(rule, when, lazy)?;
-        match answer.as_bool() {
-            Ok(true) => Ok(Ok(())),
-            Ok(false) => Ok(Err("false".to_owned())),
-            Err(_) if answer.is_unit() => Ok(Err("()".to_owned())),
-            Err(found) => Err(failure(
-                rule,
-                format!("`when` answered a value of type `{found}`, neither true nor false"),
-            )),
-        }
-    }
-
-    fn act(&self, rule: &Rule, lazy: &mut Lazy) -> Result<Vec<Effect>, RuleFailure> {
-        match &rule.action {
-            Action::Effects(effects) => Ok(effects.clone()),
-            Action::Route { .. } => Ok(Vec::new()),
-            Action::Then(then) | Action::Timer { then, .. } => {
-                let answer = self.call(rule, then, lazy)?;
-                effects::read(answer, &rule.name).map_err(|error| failure(rule, error))
-            }
-        }
-    }
-
-    fn call(&self, rule: &Rule, closure: &FnPtr, lazy: &mut Lazy) -> Result<Dynamic, RuleFailure> {
-        let global = &rule.home.global;
-        let context = NativeCallContext::new_with_all_fields(
-            &self.engine,
-            closure.fn_name(),
-            None,
-            global,
-            Position::NONE,
-        );
-        let answer = if rule.takes_event(closure) {
-            let mut arguments = [lazy.event()];
-            sandbox::guarded(CALL_OPERATIONS, || {
-                closure.call_raw(&context, None, &mut arguments)
-            })
-        } else {
-            sandbox::guarded(CALL_OPERATIONS, || {
-                closure.call_raw(&context, None, &mut [])
-            })
-        };
-        answer.map_err(|error| {
-            let found = Located::of(&error, &rule.home.file);
-            if found.line == 0 {
-                return failure(rule, found.message);
-            }
-            RuleFailure {
-                rule: Arc::clone(&rule.name),
-                file: found.file.into(),
-                line: found.line,
-                column: found.column,
-                error: found.message,
-            }
-        })
-    }
-}
-
-/// How a rule answered.
-enum Asked {
-    /// Its `when` did not hold; what it answered.
-    Not(String),
-    /// It holds, and wants this.
-    Held(Vec<Effect>),
 }
 
 impl Candidates {
@@ -357,41 +249,6 @@ fn fired(rule: &Rule, effects: Vec<Effect>) -> Fired {
         rule: Arc::clone(&rule.name),
         effects,
         has_cooldown: rule.conditions.cooldown.is_some(),
-    }
-}
-
-fn failure(rule: &Rule, error: String) -> RuleFailure {
-    RuleFailure {
-        rule: Arc::clone(&rule.name),
-        file: Arc::clone(&rule.home.file),
-        line: rule.home.at.line().unwrap_or(0),
-        column: rule.home.at.position().unwrap_or(0),
-        error,
-    }
-}
-
-impl Rule {
-    fn destination(&self) -> Option<Route> {
-        match &self.action {
-            Action::Route { team, assign } => Some(Route {
-                rule: Arc::clone(&self.name),
-                team: team.clone(),
-                assign: assign.clone(),
-            }),
-            Action::Effects(_) | Action::Then(_) | Action::Timer { .. } => None,
-        }
-    }
-
-    /// Tells whether a closure of this rule takes the event; one of a timer may not.
-    fn takes_event(&self, closure: &FnPtr) -> bool {
-        match self.action {
-            Action::Timer { .. } => self.home.global.lib.first().is_some_and(|functions| {
-                functions
-                    .get_script_fn(closure.fn_name(), closure.curry().len() + 1)
-                    .is_some()
-            }),
-            Action::Effects(_) | Action::Then(_) | Action::Route { .. } => true,
-        }
     }
 }
 

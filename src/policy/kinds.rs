@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rhai::{Array, Dynamic, Engine, FnPtr, GlobalRuntimeState, Map, NativeCallContext, Position};
 
 use super::{
-    escalation, on, route,
+    anomaly, approval, escalation, limit, on, route,
     rule::{Checked, Made},
     schedule,
-    spec::Key,
+    spec::{Key, Wrong},
     value::{Raised, raise},
 };
+use crate::domain::directory::Directory;
 
 /// The most rules of a policy.
 const MAX_RULES: usize = 20_000;
@@ -31,15 +32,30 @@ pub(super) struct Kind {
     pub(super) takes_event: bool,
     /// The keys of its map, in groups.
     pub(super) keys: &'static [&'static [Key]],
+    /// Looks at keys together, each of which is right by itself; gives what is wrong by key.
+    pub(super) review: fn(&Map, &Directory) -> Vec<(&'static str, Wrong)>,
     /// Makes the rule from a checked registration; `None` when a required key is absent after all.
     pub(super) make: fn(&Checked) -> Option<Made>,
 }
 
 /// Every rule kind, by name.
-pub(super) const KINDS: &[&Kind] = &[&escalation::KIND, &on::KIND, &route::KIND, &schedule::KIND];
+pub(super) const KINDS: &[&Kind] = &[
+    &anomaly::KIND,
+    &approval::KIND,
+    &escalation::KIND,
+    &limit::KIND,
+    &on::KIND,
+    &route::KIND,
+    &schedule::KIND,
+];
 
 /// Rule kinds of later versions, by name.
-pub(super) const LATER: &[&str] = &["anomaly", "approval", "calendar", "limit", "sla"];
+pub(super) const LATER: &[&str] = &["calendar", "sla"];
+
+/// The review of a kind whose keys say nothing about one another.
+pub(super) fn unreviewed(_map: &Map, _directory: &Directory) -> Vec<(&'static str, Wrong)> {
+    Vec::new()
+}
 
 impl Kind {
     /// Gives the number of arguments.

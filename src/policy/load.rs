@@ -26,19 +26,24 @@ use super::{
     rule::{Action, Rule},
     sandbox::{self, LOAD_OPERATIONS},
     sources::Sources,
+    strict,
 };
-use crate::domain::directory::Directory;
+use crate::domain::{anomaly::Watch, directory::Directory};
 
 /// What a load leaves behind.
 pub(super) struct Loaded {
     /// The engine that calls the closures.
     pub(super) engine: Engine,
+    /// The engine that calls those of gates, which compares strictly.
+    pub(super) strict: Engine,
     /// The rules, in the order of files and within them.
     pub(super) rules: Vec<Rule>,
     /// Their summaries, in the same order.
     pub(super) summaries: Vec<RuleSummary>,
     /// When the `schedule` rules are due.
     pub(super) schedules: Vec<Schedule>,
+    /// What is watched.
+    pub(super) watches: Vec<Watch>,
     /// What is worth mending.
     pub(super) warnings: Vec<Fault>,
 }
@@ -51,10 +56,9 @@ pub(super) fn load(
 ) -> Result<Loaded, Vec<Fault>> {
     let directory = Arc::new(directory.clone());
     let collector = Arc::new(Collector::default());
-    let mut engine = sandbox::engine(level);
-    facts::register(&mut engine);
-    effects::register(&mut engine, &directory);
-    kinds::register(&mut engine, &collector);
+    let mut engine = furnished(level, &directory, &collector);
+    let mut strict = furnished(level, &directory, &collector);
+    strict::register(&mut strict);
 
     let mut faults = Vec::new();
     let (library, held_back) = compile(&mut engine, sources, &mut faults);
@@ -75,7 +79,8 @@ pub(super) fn load(
         .values()
         .flat_map(|report| report.properties.iter().map(String::as_str))
         .collect();
-    sandbox::know_properties(&mut engine, properties);
+    sandbox::know_properties(&mut engine, properties.iter().copied());
+    sandbox::know_properties(&mut strict, properties);
 
     let mut broken: BTreeSet<String> = faults.iter().map(|fault| fault.file.clone()).collect();
     broken.extend(imports(&mut engine, &library, &reports, &mut faults));
@@ -90,6 +95,7 @@ pub(super) fn load(
     let made = maker.finish(&mut faults, &mut warnings);
     let (rules, summaries): (Vec<Rule>, Vec<RuleSummary>) = made.into_iter().unzip();
     let schedules = schedules(&rules, &reports, &mut faults);
+    let watches = Watch::completed(rules.iter().filter_map(Rule::watch).collect());
     tidy(&mut faults);
     tidy(&mut warnings);
     if faults.iter().any(|fault| fault.severity == Severity::Error) {
@@ -97,11 +103,25 @@ pub(super) fn load(
     }
     Ok(Loaded {
         engine,
+        strict,
         rules,
         summaries,
         schedules,
+        watches,
         warnings,
     })
+}
+
+fn furnished(
+    level: OptimizationLevel,
+    directory: &Arc<Directory>,
+    collector: &Arc<Collector>,
+) -> Engine {
+    let mut engine = sandbox::engine(level);
+    facts::register(&mut engine);
+    effects::register(&mut engine, directory);
+    kinds::register(&mut engine, collector);
+    engine
 }
 
 /// Compiles every file. A file that only names unknown variables is compiled
@@ -338,7 +358,7 @@ route("r", #{ assign: "leastopen" });
 schedule("s", #{ cron: "0 9 * * 1", then: || resolve() });
 schedule("t", #{ cron: "0 9 * * Mon", timezone: "Europe/Berln", then: |a, b| resolve() });
 escalation("x", #{ channels: "web", sentiment_below: 2, ticket: "old", when: true });
-limit("l", #{ action: "refund" });
+sla("l", #{ segments: ["gold"] });
 on("action.confirmed", "later", #{ then: |e| start_procedure("a", #{}) });
 let n = naem + 1;
 "##;
@@ -362,7 +382,7 @@ let n = naem + 1;
         a.rhai:8:54: `sentiment_below`: wants a number from -1 to 1, not `2` [PV-RULE-004]
         a.rhai:8:65: `ticket`: wants `true`, `false` or `"new"`, not the text `old` [PV-RULE-004]
         a.rhai:8:78: `when`: wants a closure such as `|e| …`, not `true` [PV-RULE-004]
-        a.rhai:9:1: the rule kind `limit` is not yet known to this version [PV-RULE-014]
+        a.rhai:9:1: the rule kind `sla` is not yet known to this version [PV-RULE-014]
         a.rhai:10:4: the event type `action.confirmed` is not yet known to this version [PV-RULE-014]
         a.rhai:10:46: the effect `start_procedure` is not yet known to this version [PV-RULE-014]
         a.rhai:11:9: the variable `naem` is not defined [PV-RULE-010]

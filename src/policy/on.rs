@@ -2,7 +2,7 @@
 
 use super::{
     condition::{CONDITION_KEYS, Conditions, FIRING_KEYS},
-    kinds::Kind,
+    kinds::{Kind, unreviewed},
     rule::{Action, Checked, Made},
     spec::{Key, Takes, closure_at, required},
 };
@@ -19,6 +19,7 @@ pub(super) const KIND: Kind = Kind {
     signature: "on(event type, name, #{ … })",
     takes_event: true,
     keys: &[CONDITION_KEYS, FIRING_KEYS, KEYS],
+    review: unreviewed,
     make,
 };
 

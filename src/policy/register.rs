@@ -156,6 +156,17 @@ impl<'a> Maker<'a> {
                 wrongs.push((name.to_string(), wrong));
             }
         }
+        if wrongs
+            .iter()
+            .all(|(_, wrong)| fault::is_warning(wrong.code))
+        {
+            let reviewed = (registration.kind.review)(&map, self.directory);
+            wrongs.extend(
+                reviewed
+                    .into_iter()
+                    .map(|(key, wrong)| (key.to_owned(), wrong)),
+            );
+        }
         for (key, wrong) in wrongs {
             let at = self
                 .reports
@@ -176,7 +187,7 @@ impl<'a> Maker<'a> {
         value: &Dynamic,
     ) -> Option<Wrong> {
         let wanted: &[usize] = match takes? {
-            Takes::Closure => &[1],
+            Takes::Closure | Takes::Key => &[1],
             Takes::Timer => &[0, 1],
             _ => return None,
         };

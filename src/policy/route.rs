@@ -2,7 +2,7 @@
 
 use super::{
     condition::{CONDITION_KEYS, Conditions},
-    kinds::Kind,
+    kinds::{Kind, unreviewed},
     rule::{Action, Checked, Made},
     spec::{Key, Takes, optional, required, text_at},
 };
@@ -28,6 +28,7 @@ pub(super) const KIND: Kind = Kind {
     signature: "route(name, #{ … })",
     takes_event: false,
     keys: &[CONDITION_KEYS, KEYS],
+    review: unreviewed,
     make,
 };
 

@@ -6,9 +6,16 @@ use std::{fmt, sync::Arc};
 
 use chrono_tz::Tz;
 use rhai::{Dynamic, FnPtr, GlobalRuntimeState, Map, Position};
+use rust_decimal::Decimal;
 
 use super::{RuleSummary, condition::Conditions};
-use crate::domain::effect::{Assign, Effect};
+use crate::domain::{
+    anomaly::Watch,
+    budget::Cap,
+    effect::{Assign, Effect},
+    gate::{ApprovalAsk, Otherwise},
+    history::By,
+};
 
 /// A loaded rule.
 pub(super) struct Rule {
@@ -39,6 +46,12 @@ pub(super) enum Action {
         /// The way to a person.
         assign: Option<Assign>,
     },
+    /// Counts a request against a cap.
+    Limit(Box<Limit>),
+    /// Has people decide on a request.
+    Approval(Box<Approval>),
+    /// Watches for what is out of the usual.
+    Watch(Box<Watch>),
     /// Asks a closure when it is due.
     Timer {
         /// The cron expression.
@@ -48,6 +61,36 @@ pub(super) enum Action {
         /// The closure.
         then: FnPtr,
     },
+}
+
+/// What a `limit` says.
+pub(super) struct Limit {
+    /// The parameter that it looks at.
+    pub(super) field: Option<String>,
+    /// Whose window it is.
+    pub(super) by: WindowOf,
+    /// What may pass.
+    pub(super) cap: Cap,
+    /// What becomes of what does not fit.
+    pub(super) otherwise: Otherwise,
+    /// The roles that may let it pass all the same.
+    pub(super) approvers: Vec<String>,
+}
+
+/// What a window goes by.
+pub(super) enum WindowOf {
+    /// One of the usual ones.
+    By(By),
+    /// A key that a closure answers.
+    Closure(FnPtr),
+}
+
+/// What an `approval` says.
+pub(super) struct Approval {
+    /// The parameter that must be more than so much.
+    pub(super) threshold: Option<(String, Decimal)>,
+    /// What is asked.
+    pub(super) ask: ApprovalAsk,
 }
 
 /// Where a rule stands, and what its closures need to be called.
@@ -89,6 +132,14 @@ impl fmt::Debug for Rule {
 }
 
 impl Rule {
+    /// Gives what it watches.
+    pub(super) fn watch(&self) -> Option<Watch> {
+        match &self.action {
+            Action::Watch(watch) => Some(Watch::clone(watch)),
+            _ => None,
+        }
+    }
+
     /// Gives the summary for lists; `map` is that of its registration.
     pub(super) fn summary(&self, map: &Map) -> RuleSummary {
         RuleSummary {

@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 
 use super::{
     condition::Conditions,
-    kinds::Kind,
+    kinds::{Kind, unreviewed},
     rule::{Action, Checked, Made},
     spec::{Key, Takes, closure_at, optional, required, text_at},
 };
@@ -33,6 +33,7 @@ pub(super) const KIND: Kind = Kind {
     signature: "schedule(name, #{ … })",
     takes_event: false,
     keys: &[KEYS],
+    review: unreviewed,
     make,
 };
 

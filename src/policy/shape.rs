@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rhai::{Dynamic, Engine, ImmutableString};
 
 use super::{
+    condition::Declared,
     fault::nearest,
     value::{Raised, raise},
 };
@@ -65,6 +66,8 @@ pub(super) struct View {
     pub(super) shape: &'static Shape,
     pub(super) base: Base,
     pub(super) facts: Arc<Facts>,
+    /// What of the past the rule declares.
+    pub(super) past: Option<Arc<[Declared]>>,
 }
 
 impl View {
@@ -74,6 +77,7 @@ impl View {
             shape,
             base,
             facts: Arc::clone(&self.facts),
+            past: self.past.clone(),
         })
     }
 

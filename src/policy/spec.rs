@@ -3,15 +3,16 @@
 //! One list serves the check at load (literal maps, with the place of each key),
 //! the check of computed maps, the reading of values, and the reference.
 
+mod known;
 mod takes;
 
 use rhai::{Dynamic, FnPtr, Map};
 use rust_decimal::Decimal;
 
 use super::fault::{self, nearest};
-use crate::domain::directory::Directory;
+use crate::domain::{directory::Directory, history::By, time::Span};
 
-pub(super) use self::takes::{MAX_OBJECT_BYTES, Takes};
+pub(super) use self::takes::{Choice, MAX_OBJECT_BYTES, Takes};
 
 /// A key of a map.
 #[derive(Clone, Copy)]
@@ -178,6 +179,21 @@ pub(super) fn texts_of(value: &Dynamic) -> Vec<String> {
         Ok(items) => items.iter().filter_map(text).collect(),
         Err(_) => text(value).into_iter().collect(),
     }
+}
+
+/// Reads a duration under a key.
+pub(super) fn span_at(map: &Map, key: &str) -> Option<Span> {
+    text_at(map, key).and_then(|text| Span::parse(&text).ok())
+}
+
+/// Reads a whole number under a key.
+pub(super) fn whole_at(map: &Map, key: &str) -> Option<i64> {
+    map.get(key).and_then(|value| value.as_int().ok())
+}
+
+/// Reads what a window goes by under a key.
+pub(super) fn by_at(map: &Map, key: &str) -> Option<By> {
+    text_at(map, key).and_then(|text| By::parse(&text))
 }
 
 /// Reads a closure under a key.

@@ -99,6 +99,7 @@ pub(super) fn facts(kind: &str, data: Value) -> Facts {
             ticket: None,
             draft: None,
             request: None,
+            history: std::collections::BTreeMap::new(),
         },
     }
 }

@@ -147,6 +147,7 @@ impl<'a> BenchWorld<'a> {
             ticket: None,
             draft: None,
             request: None,
+            history: std::collections::BTreeMap::new(),
         };
         Facts {
             event: Arc::new(event.clone()),

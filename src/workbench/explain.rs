@@ -145,6 +145,7 @@ fn render_rule(text: &mut String, rule: &Considered) {
                 .map(|effect| said(&serde_json::to_value(effect).unwrap_or_default()))
                 .collect(),
         ),
+        Finding::Gated { says } => ("YES ", vec![says.clone()]),
         Finding::Routed { route } => ("YES ", vec![route_line(route)]),
         Finding::Overtaken { by } => ("no  ", vec![format!("`{by}` matched first")]),
         Finding::Failed { failure } => (

@@ -193,7 +193,7 @@ impl Checker<'_> {
             };
             self.literal(Some(key.name), key.takes, value);
             match (key.takes, Closure::of(value)) {
-                (Takes::Closure | Takes::Timer, Some(closure)) => {
+                (Takes::Closure | Takes::Key | Takes::Timer, Some(closure)) => {
                     self.closure(&closure, &[Form::EVENT], reach);
                 }
                 _ => {
@@ -209,9 +209,13 @@ impl Checker<'_> {
 
     /// Checks a value that is written out; another is left to the run.
     fn literal(&mut self, key: Option<&str>, takes: Takes, value: &Expr) {
+        // What holds maps of its own is looked at as a value: its parts have no places here.
+        if matches!(takes, Takes::History | Takes::Stages) {
+            return;
+        }
         if let (
             Expr::Array(items, _),
-            Takes::Texts | Takes::Recipients | Takes::Events | Takes::Roles,
+            Takes::Texts | Takes::Recipients | Takes::Events | Takes::Actions | Takes::Roles,
         ) = (value, takes)
             && !items.is_empty()
         {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{ACTOR, DECIMAL, Read, TEXT, TIME, at, field, text, texts};
 use crate::{
-    domain::{facts::Facts, request::Request},
+    domain::{facts::Facts, history::Whose, request::Request},
     policy::{
         shape::{Base, Holds, Shape, View},
         value::Free,
@@ -94,10 +94,81 @@ pub(super) fn requester(view: &View, key: &str) -> Read {
     }))
 }
 
+/// Gives the name of the action that the event is about.
+pub(in crate::policy) fn action(facts: &Facts) -> Option<&str> {
+    match &facts.state.request {
+        Some(request) => Some(&request.action),
+        None => facts.event.data.get("action")?.as_str(),
+    }
+}
+
 /// Gives the parameters with which an action is asked for.
 fn params(facts: &Facts) -> Option<&Map<String, Value>> {
     match &facts.state.request {
         Some(request) => Some(&request.params),
         None => facts.event.data.get("params")?.as_object(),
     }
+}
+
+/// Gives the roles with which whoever asked acts.
+pub(in crate::policy) fn roles(facts: &Facts) -> Vec<&str> {
+    if let Some(request) = &facts.state.request {
+        return request.actor.roles.iter().map(String::as_str).collect();
+    }
+    let actor = facts.event.data.get("actor");
+    let roles = actor.and_then(|actor| actor.get("roles")?.as_array());
+    let roles = roles.into_iter().flatten();
+    roles.filter_map(Value::as_str).collect()
+}
+
+/// Tells whether whoever asked acts with a role.
+pub(in crate::policy) fn acts_as(facts: &Facts, role: &str) -> bool {
+    roles(facts).contains(&role)
+}
+
+/// Gives who is concerned; before there is a request, as far as the event and the conversation say.
+pub(in crate::policy) fn whose(facts: &Facts) -> Whose {
+    let members = super::customer_members(facts);
+    let customer = members.and_then(|customer| match customer.get("id")? {
+        Value::String(id) => Some(id.clone()),
+        Value::Number(id) => Some(id.to_string()),
+        _ => None,
+    });
+    match &facts.state.request {
+        Some(request) => {
+            let whose = Whose::of(request);
+            Whose {
+                customer: whose.customer.or(customer),
+                ..whose
+            }
+        }
+        None => Whose {
+            actor: actor_label(facts),
+            conversation: facts
+                .state
+                .conversation
+                .as_ref()
+                .map(|_| facts.event.subject.to_string()),
+            customer,
+        },
+    }
+}
+
+fn actor_label(facts: &Facts) -> Option<String> {
+    let data = &facts.event.data;
+    let author = || data.get("message")?.get("author");
+    let actor = data.get("actor").or_else(author)?;
+    let (kind, id) = (actor.get("kind")?.as_str()?, actor.get("id")?.as_str()?);
+    Some(format!("{kind}:{id}"))
+}
+
+/// Gives a parameter by its name, or by the names on the way to it with dots between.
+pub(in crate::policy) fn param<'f>(facts: &'f Facts, path: &str) -> Option<&'f Value> {
+    let params = params(facts)?;
+    if let Some(value) = params.get(path) {
+        return Some(value);
+    }
+    let mut names = path.split('.');
+    let first = params.get(names.next()?)?;
+    names.try_fold(first, |value, name| value.get(name))
 }

@@ -21,14 +21,12 @@ fn show(expression: &str, facts: &Facts) -> String {
         "on(\"{}\", \"r\", #{{ then: |e| tag(`=${{{expression}}}`) }});",
         facts.event.kind
     );
-    let verdict = policy(&text).judge(facts);
-    match verdict
-        .fired
-        .first()
-        .and_then(|fired| fired.effects.first())
-    {
+    let policy = policy(&text);
+    let (gate, verdict) = (policy.gate(facts), policy.judge(facts));
+    let mut fired = gate.fired.iter().chain(&verdict.fired);
+    match fired.next().and_then(|fired| fired.effects.first()) {
         Some(Effect::Tag { tag }) => tag[1..].to_owned(),
-        _ => format!("{:?}", verdict.failures),
+        _ => format!("{:?}{:?}", gate.failures, verdict.failures),
     }
 }
 

@@ -11,7 +11,10 @@ use crate::{
         ticket::Priority,
         time::{Span, Timestamp},
     },
-    policy::testing::{NOW, facts, message, policy, policy_at, with},
+    policy::{
+        Finding,
+        testing::{NOW, facts, message, policy, policy_at, with},
+    },
 };
 
 fn names(verdict: &Verdict) -> Vec<&str> {

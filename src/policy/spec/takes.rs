@@ -1,18 +1,23 @@
 //! What the values of keys are: types, forms, and the names that the configuration knows.
 
 use chrono_tz::Tz;
-use rhai::Dynamic;
+use rhai::{Dynamic, Map};
 use rust_decimal::Decimal;
 
-use super::{Wrong, decimal, text, wrong};
+use super::{
+    Key, Wrong, check_map, decimal,
+    known::{action, chosen, person, recipient, role, team},
+    optional, required, text, wrong,
+};
 use crate::{
     domain::{
-        access::fits,
         directory::Directory,
+        history::By,
         ticket::{Priority, TicketStatus},
         time::Span,
     },
     policy::{
+        effects::APPROVAL_KEYS,
         event_types,
         fault::{self, nearest},
         value::{Free, to_json},
@@ -24,8 +29,14 @@ use crate::{
 pub(in crate::policy) enum Takes {
     /// An action.
     Action,
+    /// An action or several, beginnings with a `*` among them.
+    Actions,
+    /// A number that is not negative.
+    Amount,
     /// `least_open`, `round_robin` or a person.
     Assign,
+    /// What a window goes by.
+    By,
     /// A closure that gets the event.
     Closure,
     /// A whole number from 1 on.
@@ -36,10 +47,20 @@ pub(in crate::policy) enum Takes {
     Duration,
     /// An event type or several.
     Events,
+    /// `true` or `false`.
+    Flag,
+    /// What a rule wants to know of the past.
+    History,
+    /// What a window goes by, or a closure that answers its key.
+    Key,
     /// A map that can be written as JSON.
     Object,
+    /// One of a few words.
+    OneOf(Choice),
     /// A person.
     Person,
+    /// A number above 0.
+    Positive,
     /// A priority.
     Priority,
     /// `#channel`, `@person` or `@team`, one or several.
@@ -48,6 +69,8 @@ pub(in crate::policy) enum Takes {
     Roles,
     /// A number from -1 to 1.
     Sentiment,
+    /// The stages of an approval.
+    Stages,
     /// A ticket status.
     Status,
     /// A team.
@@ -62,7 +85,30 @@ pub(in crate::policy) enum Takes {
     Timezone,
     /// A closure that gets nothing, or the event.
     Timer,
+    /// A whole number from 0 on.
+    Whole,
 }
+
+/// A few words of which one is to be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::policy) struct Choice {
+    /// What each of them is, with its article.
+    pub(in crate::policy) what: &'static str,
+    /// The words.
+    pub(in crate::policy) words: &'static [&'static str],
+    /// The words as messages and the reference show them.
+    pub(in crate::policy) shown: &'static str,
+}
+
+/// The keys of a history that a rule declares, by name.
+const HISTORY_KEYS: &[Key] = &[
+    required("action", Takes::Action, "the action whose requests count"),
+    optional("by", Takes::By, "whose; `everyone` when not said"),
+    required("window", Takes::Duration, "how far back"),
+];
+
+/// The most histories of one rule, and the most stages of one approval.
+const MAX_PARTS: usize = 16;
 
 /// The largest whole number that counts people or the like.
 const MAX_COUNT: u32 = 100;
@@ -77,18 +123,31 @@ impl Takes {
     pub(in crate::policy) fn describe(self) -> &'static str {
         match self {
             Self::Action => "an action",
+            Self::Actions => "an action, `\"NAME*\"` or `\"*\"`, or an array of them",
+            Self::Amount => "a number from 0 on",
             Self::Assign => "`\"least_open\"`, `\"round_robin\"` or a person",
+            Self::By => "`\"customer\"`, `\"actor\"`, `\"conversation\"` or `\"everyone\"`",
             Self::Closure => "a closure such as `|e| …`",
             Self::Count => "a whole number from 1 to 100",
             Self::Cron => "a cron expression",
             Self::Duration => "a duration such as `\"30m\"`",
             Self::Events => "an event type, or an array of them",
+            Self::Flag => "`true` or `false`",
+            Self::History => {
+                "a map such as `#{ refunds: #{ action: \"refund\", by: \"customer\", window: \"24h\" } }`"
+            }
+            Self::Key => {
+                "`\"customer\"`, `\"actor\"`, `\"conversation\"`, `\"everyone\"` or a closure such as `|e| …`"
+            }
             Self::Object => "a map of texts, numbers, flags, lists and maps",
+            Self::OneOf(choice) => choice.shown,
             Self::Person => "a person",
+            Self::Positive => "a number above 0",
             Self::Priority => "`\"low\"`, `\"medium\"`, `\"high\"` or `\"urgent\"`",
             Self::Recipients => "`\"#channel\"`, `\"@person\"` or `\"@team\"`, or an array of them",
             Self::Roles => "a role, or an array of them",
             Self::Sentiment => "a number from -1 to 1",
+            Self::Stages => "an array of maps such as `#{ approvers: [\"manager\"], required: 2 }`",
             Self::Status => {
                 "`\"open\"`, `\"in_progress\"`, `\"waiting\"`, `\"resolved\"` or `\"closed\"`"
             }
@@ -98,6 +157,7 @@ impl Takes {
             Self::Ticket => "`true`, `false` or `\"new\"`",
             Self::Timezone => "an IANA timezone such as `\"Europe/Berlin\"`",
             Self::Timer => "a closure such as `|| …`",
+            Self::Whole => "a whole number from 0 on",
         }
     }
 
@@ -109,20 +169,19 @@ impl Takes {
     ) -> Result<(), Wrong> {
         match self {
             Self::Closure | Self::Timer => self.only(value.is_fnptr(), value),
+            Self::Key if value.is_fnptr() => Ok(()),
+            Self::Flag => self.only(value.is_bool(), value),
             Self::Ticket => {
                 let is_new = text(value).is_some_and(|text| text == "new");
                 self.only(value.is_bool() || is_new, value)
             }
-            Self::Sentiment => {
-                let number = decimal(value);
-                let is_within = number.is_some_and(|number| number.abs() <= Decimal::ONE);
-                self.only(is_within, value)
+            Self::Amount | Self::Count | Self::Positive | Self::Sentiment | Self::Whole => {
+                self.only(self.is_number(value), value)
             }
-            Self::Count => {
-                let most = i64::from(MAX_COUNT);
-                self.only(value.as_int().is_ok_and(|n| (1..=most).contains(&n)), value)
-            }
+            Self::History => self.histories(value, directory),
             Self::Object => self.object(value),
+            Self::Stages => self.stages(value, directory),
+            Self::Actions => self.each(value, true, &|text| action(text, directory)),
             Self::Roles => self.each(value, true, &|text| role(text, directory)),
             Self::Texts => self.each(value, false, &|text| {
                 if text.trim().is_empty() {
@@ -140,6 +199,17 @@ impl Takes {
         }
     }
 
+    fn is_number(self, value: &Dynamic) -> bool {
+        let is_whole = value.is_int();
+        decimal(value).is_some_and(|number| match self {
+            Self::Amount => number >= Decimal::ZERO,
+            Self::Count => is_whole && (Decimal::ONE..=Decimal::from(MAX_COUNT)).contains(&number),
+            Self::Positive => number > Decimal::ZERO,
+            Self::Sentiment => number.abs() <= Decimal::ONE,
+            _ => is_whole && number >= Decimal::ZERO,
+        })
+    }
+
     fn check_text(self, text: &str, directory: &Directory) -> Result<(), Wrong> {
         match self {
             Self::Action if text.contains('*') => Err(wrong(
@@ -153,6 +223,8 @@ impl Takes {
                 hint: nearest(text, ASSIGN).or(wrong.hint),
                 ..wrong
             }),
+            Self::By | Self::Key => chosen("what a window goes by", text, &By::ALL.map(By::as_str)),
+            Self::OneOf(choice) => chosen(choice.what, text, choice.words),
             Self::Person => person(text, directory),
             Self::Team => team(text, directory),
             Self::Duration => match Span::parse(text) {
@@ -223,24 +295,67 @@ impl Takes {
         if items.is_empty() {
             return Err(wrong(fault::VALUE, "the array is empty".to_owned(), None));
         }
-        // What is only worth mending hides no error behind it.
-        let mut found = Ok(());
-        for (index, item) in items.iter().enumerate() {
+        gravest(items.iter().enumerate().map(|(index, item)| {
             let one = match text(item) {
                 Some(text) => check(&text),
                 None => self.only(false, item),
             };
-            let one = one.map_err(|wrong| Wrong {
+            one.map_err(|wrong| Wrong {
                 element: Some(index),
                 ..wrong
-            });
-            match one {
-                Err(wrong) if !fault::is_warning(wrong.code) => return Err(wrong),
-                Err(_) if found.is_ok() => found = one,
-                _ => {}
-            }
+            })
+        }))
+    }
+
+    fn histories(self, value: &Dynamic, directory: &Directory) -> Result<(), Wrong> {
+        let Ok(named) = value.as_map_ref() else {
+            return self.only(false, value);
+        };
+        if named.is_empty() || named.len() > MAX_PARTS {
+            let message = format!("wants 1 to {MAX_PARTS} histories, not {}", named.len());
+            return Err(wrong(fault::VALUE, message, None));
         }
-        found
+        let each = named.iter().map(|(name, one)| {
+            let inner = self.part(HISTORY_KEYS, one, directory);
+            inner.map_err(|found| Wrong {
+                message: format!("`{name}`: {}", found.message),
+                ..found
+            })
+        });
+        gravest(each)
+    }
+
+    fn stages(self, value: &Dynamic, directory: &Directory) -> Result<(), Wrong> {
+        let Ok(stages) = value.as_array_ref() else {
+            return self.only(false, value);
+        };
+        if stages.is_empty() || stages.len() > MAX_PARTS {
+            let message = format!("wants 1 to {MAX_PARTS} stages, not {}", stages.len());
+            return Err(wrong(fault::VALUE, message, None));
+        }
+        let each = stages.iter().enumerate().map(|(index, stage)| {
+            let inner = self.part(APPROVAL_KEYS, stage, directory);
+            inner.map_err(|found| Wrong {
+                element: Some(index),
+                ..found
+            })
+        });
+        gravest(each)
+    }
+
+    /// Checks a map inside of a value.
+    fn part(self, keys: &[Key], value: &Dynamic, directory: &Directory) -> Result<(), Wrong> {
+        let Ok(map) = value.as_map_ref() else {
+            return self.only(false, value);
+        };
+        let map: &Map = &map;
+        let found = check_map(&[keys], map, directory).into_iter();
+        gravest(found.map(|(_, wrong)| {
+            Err(Wrong {
+                element: None,
+                ..wrong
+            })
+        }))
     }
 
     fn object(self, value: &Dynamic) -> Result<(), Wrong> {
@@ -254,6 +369,19 @@ impl Takes {
     }
 }
 
+/// Gives the first error, else the first warning: what is only worth mending hides nothing behind it.
+fn gravest(found: impl Iterator<Item = Result<(), Wrong>>) -> Result<(), Wrong> {
+    let mut milder = Ok(());
+    for one in found {
+        match one {
+            Err(wrong) if !fault::is_warning(wrong.code) => return Err(wrong),
+            Err(_) if milder.is_ok() => milder = one,
+            _ => {}
+        }
+    }
+    milder
+}
+
 fn short_type(value: &Dynamic) -> &'static str {
     if value.is_array() {
         "array"
@@ -263,113 +391,5 @@ fn short_type(value: &Dynamic) -> &'static str {
         "closure"
     } else {
         value.type_name().rsplit("::").next().unwrap_or_default()
-    }
-}
-
-fn chosen(what: &str, text: &str, known: &[&'static str]) -> Result<(), Wrong> {
-    if known.contains(&text) {
-        return Ok(());
-    }
-    let hint =
-        nearest(text, known.iter().copied()).unwrap_or_else(|| format!("use {}", known.join(", ")));
-    Err(wrong(
-        fault::VALUE,
-        format!("`{text}` is not {what}"),
-        Some(hint),
-    ))
-}
-
-fn named<'a>(
-    what: &str,
-    name: &str,
-    mut known: impl Iterator<Item = &'a String> + Clone,
-) -> Result<(), Wrong> {
-    if known.clone().any(|candidate| candidate == name) {
-        return Ok(());
-    }
-    let hint = nearest(name, known.by_ref().map(String::as_str));
-    Err(wrong(
-        fault::NAME,
-        format!("there is no {what} `{name}` in the configuration"),
-        hint,
-    ))
-}
-
-/// Checks the name of an action, or the beginning of one with a `*`.
-fn action(name: &str, directory: &Directory) -> Result<(), Wrong> {
-    let start = name.strip_suffix('*');
-    if name.trim().is_empty() {
-        return Err(wrong(fault::VALUE, "the text is empty".to_owned(), None));
-    }
-    if start.unwrap_or(name).contains('*') {
-        return Err(wrong(
-            fault::VALUE,
-            format!("`{name}` is not the name of an action"),
-            Some("a `*` stands at the end, for whatever follows".to_owned()),
-        ));
-    }
-    let mut known = directory.actions.iter();
-    if directory.actions.is_empty() || known.any(|action| fits(name, action)) {
-        return Ok(());
-    }
-    Err(wrong(
-        fault::UNKNOWN,
-        format!("there is no action `{name}` in the configuration"),
-        nearest(name, directory.actions.iter().map(String::as_str)),
-    ))
-}
-
-fn role(name: &str, directory: &Directory) -> Result<(), Wrong> {
-    named("role", name, directory.roles.0.keys())
-}
-
-fn team(name: &str, directory: &Directory) -> Result<(), Wrong> {
-    named("team", name, directory.teams.keys())?;
-    match directory.teams.get(name) {
-        Some(team) if team.members.is_empty() && team.channel.is_none() => Err(wrong(
-            fault::NAME,
-            format!("the team `{name}` has neither members nor a channel"),
-            None,
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Checks the name of a person.
-fn person(name: &str, directory: &Directory) -> Result<(), Wrong> {
-    named("person", name, directory.people.keys())
-}
-
-/// Checks a `#channel`, `@person` or `@team`.
-fn recipient(text: &str, directory: &Directory) -> Result<(), Wrong> {
-    if directory.knows(text) {
-        return Ok(());
-    }
-    if let Some(name) = text.strip_prefix('#') {
-        return named("channel", name, directory.channels.iter())
-            .map_err(|wrong| with_sign('#', wrong));
-    }
-    if let Some(name) = text.strip_prefix('@') {
-        let known = directory.people.keys().chain(directory.teams.keys());
-        return named("person or team", name, known).map_err(|wrong| with_sign('@', wrong));
-    }
-    let hint = ['#', '@']
-        .iter()
-        .map(|sign| format!("{sign}{text}"))
-        .find(|signed| directory.knows(signed))
-        .map(|signed| format!("did you mean `{signed}`?"));
-    Err(wrong(
-        fault::VALUE,
-        format!("`{text}` is neither `#channel`, `@person` nor `@team`"),
-        hint,
-    ))
-}
-
-fn with_sign(sign: char, wrong: Wrong) -> Wrong {
-    Wrong {
-        hint: wrong
-            .hint
-            .map(|hint| hint.replacen('`', &format!("`{sign}"), 1)),
-        ..wrong
     }
 }
