@@ -46,6 +46,8 @@ enum Form {
     Shape(&'static Shape),
     /// An object with keys of anybody's choice, out of the facts.
     Free,
+    /// The histories that the rule declares.
+    Past,
     /// Nothing.
     Unknown,
 }
@@ -64,6 +66,8 @@ struct Checker<'a> {
     directory: &'a Directory,
     aliases: HashMap<String, String>,
     followed: HashSet<(String, Vec<&'static str>)>,
+    /// The histories that the rule at hand declares, where that can be seen.
+    declared: Option<Vec<String>>,
     report: Report,
 }
 
@@ -75,6 +79,7 @@ pub(super) fn check(file: &File, library: &Library, directory: &Directory) -> Re
         directory,
         aliases: HashMap::new(),
         followed: HashSet::new(),
+        declared: None,
         report: Report::default(),
     };
     let mut reach = Reach::default();
@@ -109,9 +114,12 @@ impl Checker<'_> {
                 .collect(),
             is_function: true,
         };
+        // Rules share it, and each declares histories of its own.
+        let declared = self.declared.take();
         each_statement(definition, |statement| {
             self.statement(statement, &mut reach);
         });
+        self.declared = declared;
     }
 
     /// Checks a closure where it stands; the forms are those of its own parameters.
@@ -203,7 +211,7 @@ impl Checker<'_> {
         if let Expr::Dot(link, ..) | Expr::Index(link, ..) = target
             && matches!(
                 self.expression(&link.lhs, reach),
-                Form::Shape(_) | Form::Free
+                Form::Shape(_) | Form::Free | Form::Past
             )
         {
             let message = "the facts cannot be changed".to_owned();
@@ -348,7 +356,9 @@ impl Checker<'_> {
     /// Checks a field that is named in brackets.
     fn element(&mut self, form: Form, key: &Expr) -> Form {
         match (form, key) {
-            (Form::Shape(_), Expr::StringConstant(name, at)) => self.field(form, name, *at),
+            (Form::Shape(_) | Form::Past, Expr::StringConstant(name, at)) => {
+                self.field(form, name, *at)
+            }
             _ => Form::Unknown,
         }
     }
@@ -358,6 +368,13 @@ impl Checker<'_> {
             self.report.properties.insert(name.to_owned());
         }
         let Form::Shape(shape) = form else {
+            if let (Form::Past, Some(declared)) = (form, &self.declared)
+                && !declared.iter().any(|known| known == name)
+            {
+                let hint = nearest(name, declared.iter().map(String::as_str));
+                let message = format!("the rule declares no history `{name}`");
+                self.fault(fault::FIELD, at, message, hint);
+            }
             return Form::Unknown;
         };
         if let Some(field) = shape.field(name) {
@@ -377,6 +394,7 @@ impl Form {
         match self {
             Self::Shape(shape) => shape.name,
             Self::Free => "free",
+            Self::Past => "past",
             Self::Unknown => "",
         }
     }
@@ -387,6 +405,7 @@ impl Holds {
         match self {
             Self::Shape(shape) => Form::Shape(shape),
             Self::Free => Form::Free,
+            Self::Past => Form::Past,
             Self::Plain(_) => Form::Unknown,
         }
     }

@@ -62,7 +62,7 @@ pub(super) const GATE_KEYS: &[Key] = &[
     optional("history", Takes::History, HISTORY_DOC),
     optional(
         "roles",
-        Takes::Roles,
+        Takes::Askers,
         "whoever asks acts with one of these roles",
     ),
     optional(

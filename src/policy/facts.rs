@@ -95,7 +95,7 @@ pub(super) static EVENT: Shape = Shape {
         ),
         field(
             "history",
-            Holds::Plain("what the rule declares"),
+            Holds::Past,
             "the histories that the rule declares: `e.history.NAME.count`, `.sum(\"amount\")`",
             history::of_event,
         ),

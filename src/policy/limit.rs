@@ -144,7 +144,7 @@ limit("b", #{ max_count: 3 });
 limit("c", #{ action: "refund", max_sum: 200, max_each: 80 });
 limit("d", #{ action: "refund", max_count: -1, max_sum: -0.5, max_each: "80", field: "" });
 limit("e", #{ action: "refund", max_count: 1.5, by: "custmer", window: "0s", otherwise: "aproval" });
-limit("f", #{ action: ["refund", 7], max_count: 1, roles: ["bot"], approvers: ["manger"], otherwise: "approval" });
+limit("f", #{ action: ["refund", 7], max_count: 1, roles: ["bot", "customer"], approvers: ["manger"], otherwise: "approval" });
 limit("g", #{ action: "re*fund", max_count: 1, maxcount: 3, by: |e, f| e.customer.id, when: |r| r.parms.amount > 1 });
 limit("h", #{ action: "refund", max_count: 1, by: |e| e.requst.actor.id, history: #{ past: #{ action: "refund" } } });
 limit("i", #{ action: "refund", max_count: 1, history: #{ past: #{ action: "refund", window: "1d", bye: "actor" }, no: 7 } });
@@ -165,7 +165,7 @@ limit("j", #{ action: [], max_count: 1, history: #{}, channels: "web", keywords:
         a.rhai:5:89: `otherwise`: `aproval` is not what becomes of the rest [PV-RULE-004]; did you mean `approval`?
         a.rhai:6:34: `action`: wants an action, `"NAME*"` or `"*"`, or an array of them, not `7` [PV-RULE-004]
         a.rhai:6:60: `roles`: there is no role `bot` in the configuration [PV-RULE-006]
-        a.rhai:6:80: `approvers`: there is no role `manger` in the configuration [PV-RULE-006]; did you mean `manager`?
+        a.rhai:6:92: `approvers`: there is no role `manger` in the configuration [PV-RULE-006]; did you mean `manager`?
         a.rhai:7:23: `action`: `re*fund` is not the name of an action [PV-RULE-004]; a `*` stands at the end, for whatever follows
         a.rhai:7:48: there is no key `maxcount` here [PV-RULE-003]; did you mean `max_count`?
         a.rhai:7:65: the closure takes one argument: `|e| …` [PV-RULE-004]

@@ -103,6 +103,7 @@ fn fields() -> String {
             let holds = match field.holds {
                 Holds::Plain(kind) => kind.to_owned(),
                 Holds::Free => "free object".to_owned(),
+                Holds::Past => "what the rule declares".to_owned(),
                 Holds::Shape(inner) => inner.name.to_owned(),
             };
             let _ = writeln!(text, "| `{}` | {holds} | {} |", field.name, cell(field.doc));

@@ -43,6 +43,8 @@ pub(super) enum Holds {
     Shape(&'static Shape),
     /// An object with keys of anybody's choice.
     Free,
+    /// The histories that the rule declares.
+    Past,
     /// Text, a number, a flag, a time or an array, as the name here says.
     Plain(&'static str),
 }

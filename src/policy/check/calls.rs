@@ -157,7 +157,9 @@ impl Checker<'_> {
         if kind.takes_event {
             self.literal(None, Takes::Events, &before[0]);
         }
+        self.declared = declared_in(last);
         self.map(kind.keys, last, at, reach);
+        self.declared = None;
     }
 
     fn effect(&mut self, effect: &EffectForm, call: &FnCallExpr, at: Position, reach: &mut Reach) {
@@ -215,7 +217,12 @@ impl Checker<'_> {
         }
         if let (
             Expr::Array(items, _),
-            Takes::Texts | Takes::Recipients | Takes::Events | Takes::Actions | Takes::Roles,
+            Takes::Texts
+            | Takes::Recipients
+            | Takes::Events
+            | Takes::Actions
+            | Takes::Askers
+            | Takes::Roles,
         ) = (value, takes)
             && !items.is_empty()
         {
@@ -241,6 +248,26 @@ impl Checker<'_> {
 
     fn wrong(&mut self, wrong: Wrong, at: Position) {
         self.fault(wrong.code, at, wrong.message, wrong.hint);
+    }
+}
+
+/// Gives the histories that the map of a registration declares; `None` where that cannot be seen.
+fn declared_in(map: &Expr) -> Option<Vec<String>> {
+    let Expr::Map(members, _) = map else {
+        return None;
+    };
+    let found = members.0.iter().find(|(key, _)| key.as_str() == "history");
+    match found {
+        None => Some(Vec::new()),
+        Some((_, Expr::Map(named, _))) => {
+            let names = named.0.iter().map(|(name, _)| name.as_str().to_owned());
+            Some(names.collect())
+        }
+        Some((_, value)) => {
+            let literal = value.get_literal_value(None)?;
+            let named = literal.as_map_ref().ok()?;
+            Some(named.keys().map(ToString::to_string).collect())
+        }
     }
 }
 

@@ -33,6 +33,8 @@ pub(in crate::policy) enum Takes {
     Actions,
     /// A number that is not negative.
     Amount,
+    /// A role or several, with which somebody asks.
+    Askers,
     /// `least_open`, `round_robin` or a person.
     Assign,
     /// What a window goes by.
@@ -107,6 +109,8 @@ const HISTORY_KEYS: &[Key] = &[
     required("window", Takes::Duration, "how far back"),
 ];
 
+/// The role with which customers act.
+const CUSTOMER: &str = "customer";
 /// The most histories of one rule, and the most stages of one approval.
 const MAX_PARTS: usize = 16;
 
@@ -125,6 +129,7 @@ impl Takes {
             Self::Action => "an action",
             Self::Actions => "an action, `\"NAME*\"` or `\"*\"`, or an array of them",
             Self::Amount => "a number from 0 on",
+            Self::Askers => "a role, `customer` among them, or an array of them",
             Self::Assign => "`\"least_open\"`, `\"round_robin\"` or a person",
             Self::By => "`\"customer\"`, `\"actor\"`, `\"conversation\"` or `\"everyone\"`",
             Self::Closure => "a closure such as `|e| …`",
@@ -183,6 +188,11 @@ impl Takes {
             Self::Stages => self.stages(value, directory),
             Self::Actions => self.each(value, true, &|text| action(text, directory)),
             Self::Roles => self.each(value, true, &|text| role(text, directory)),
+            Self::Askers => self.each(value, true, &|text| match text {
+                // Customers act with a role that no configuration gives anything.
+                CUSTOMER => Ok(()),
+                other => role(other, directory),
+            }),
             Self::Texts => self.each(value, false, &|text| {
                 if text.trim().is_empty() {
                     Err(wrong(fault::VALUE, "the text is empty".to_owned(), None))
