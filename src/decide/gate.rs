@@ -23,7 +23,7 @@ use crate::domain::{
     world::Need,
 };
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// How long an approval stands open when nobody says.
 const EXPIRES_AFTER: Span = Span::from_secs(24 * 3_600);
@@ -185,6 +185,7 @@ impl Case<'_> {
             ticket: None,
             draft: None,
             request: Some(Arc::new(request.clone())),
+            history: BTreeMap::new(),
         };
         self.keep_facts(state.clone());
         Facts {
