@@ -9,6 +9,7 @@ pub mod audit;
 pub mod bench;
 pub mod completions;
 pub mod conversations;
+pub mod customers;
 pub mod escalations;
 pub mod explain;
 pub mod migrate;
@@ -80,6 +81,9 @@ enum Command {
     Parked(parked::Args),
     /// Search, export and verify the audit log
     Audit(audit::Args),
+    /// Erase what is kept of a customer
+    #[command(visible_alias = "customer")]
+    Customers(customers::Args),
     /// Check, list, test and explain the policy; needs no daemon
     Rules(rules::Args),
     /// Make, list and revoke tokens; works on the database
@@ -116,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Actions(args) => block_on(actions::main(args)),
         Command::Parked(args) => block_on(parked::main(args)),
         Command::Audit(args) => block_on(audit::main(args)),
+        Command::Customers(args) => block_on(customers::main(args)),
         Command::Token(args) => token::main(args),
         Command::Status(args) => block_on(status::main(args)),
         Command::Migrate(args) => migrate::main(&args),

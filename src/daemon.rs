@@ -17,6 +17,7 @@ mod due;
 mod gather;
 #[cfg(test)]
 mod governed;
+mod erase;
 mod identity;
 mod intake;
 mod lane;
@@ -39,6 +40,7 @@ mod watch;
 mod watchdog;
 
 pub use app::{App, Loaded, ParkedFault};
+pub use erase::{EraseFault, Erased};
 pub use intake::{Intake, Receipt, SubmitError, Taken};
 pub use lifecycle::{Running, StartError, start};
 pub use mappings::Mappings;

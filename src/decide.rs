@@ -24,6 +24,7 @@ mod conversation_ended;
 mod conversation_message;
 mod conversation_started;
 mod conversation_updated;
+mod customer_erased;
 mod effects;
 mod escalate;
 mod escalation_moved;
@@ -51,6 +52,7 @@ pub use self::{
     audit_sealed::{AuditKeyAdded, AuditSealed},
     case::{Case, Stop},
     execution_ended::{ExecutionEnded, RequestResolved, fate},
+    customer_erased::CustomerErased,
     policy_changed::{PolicyLoaded, PolicyRejected},
     put_aside::{PutAside, Refuse, Replayed},
     schedule_due::due_event,

@@ -13,6 +13,7 @@ mod auth;
 mod binding;
 mod conversations;
 mod cursor;
+mod customers;
 mod escalations;
 mod events;
 mod explain;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     consume::Reading,
     intake::{Intake, Receipt, SubmitError},
+    persons::Persons,
     relay::Relay,
     reload::{Folders, InForce, ReloadFault, Reloaded},
     status::Status,
@@ -51,6 +52,7 @@ pub struct App {
     pub status: Arc<Status>,
     /// The clocks.
     pub clock: Clock,
+    pub(super) persons: Arc<Persons>,
     pub(super) folders: Folders,
     pub(super) relay: Arc<Relay>,
     pub(super) reading: Reading,

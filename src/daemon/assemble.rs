@@ -296,6 +296,7 @@ impl House {
             broker: self.link.as_ref().map(|link| link.state.clone()),
             status: Arc::clone(&self.shared.status),
             clock: self.clock.clone(),
+            persons: Arc::clone(&self.shared.persons),
             folders,
             relay: Arc::clone(&self.relay),
             reading: self.shared.reading.clone(),

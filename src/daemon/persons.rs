@@ -88,6 +88,11 @@ impl Persons {
         }
     }
 
+    /// Uses a person's label no more.
+    pub(super) fn forget(&self, value: &str) {
+        self.lock().known.remove(value);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -136,6 +141,9 @@ mod tests {
         persons.keep(&committed);
         assert_eq!(again(), first);
         clock.advance(Span::from_secs(601));
+        assert_ne!(again(), first);
+        persons.keep(&committed);
+        persons.forget("ada");
         assert_ne!(again(), first);
     }
 }

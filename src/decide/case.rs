@@ -75,6 +75,7 @@ pub struct Case<'a> {
     end: AuditOutcome,
     /// How much it is about, for the record.
     pub(super) amount: Option<Decimal>,
+    about: Option<String>,
     outcome: Outcome,
 }
 
@@ -105,6 +106,7 @@ impl<'a> Case<'a> {
             checks: Vec::new(),
             end: AuditOutcome::Done,
             amount: None,
+            about: None,
             outcome: Outcome::default(),
         }
     }
@@ -149,6 +151,9 @@ impl<'a> Case<'a> {
 
     /// Gives the id of the customer whom the conversation is with, or was with before this.
     fn customer(&self) -> Option<String> {
+        if self.about.is_some() {
+            return self.about.clone();
+        }
         let before = self.world.conversation(&self.input.event.subject);
         let conversations = self.conversation.iter().chain(before);
         let mut ids = conversations.filter_map(|conversation| conversation.customer_text("id"));
@@ -286,6 +291,11 @@ impl<'a> Case<'a> {
     /// Puts on record what was done: an object with `effect` and ids, without personal values.
     pub(super) fn record(&mut self, effect: Value) {
         self.effects.push(effect);
+    }
+
+    /// Puts on record which customer it is about, where no conversation says so.
+    pub(super) fn about(&mut self, customer: &str) {
+        self.about = Some(customer.to_owned());
     }
 
     /// Puts on record that a rule fired.

@@ -3,6 +3,7 @@
 mod access;
 mod actions;
 mod audit;
+mod customers;
 mod intake;
 mod seals;
 mod writes;

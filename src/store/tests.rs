@@ -28,6 +28,7 @@ use crate::domain::{
 mod batches;
 mod daemons;
 mod desk;
+mod erasure;
 mod faults;
 mod lists;
 mod races;

@@ -17,6 +17,7 @@ const ASKING: &[&str] = &[
     "audit verify",
     "conversations list",
     "conversations show c-1",
+    "customers erase c-1",
     "escalations ack esc_1",
     "escalations list",
     "escalations settle esc_1",

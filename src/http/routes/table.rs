@@ -13,8 +13,8 @@ use super::{
 use crate::{
     domain::access::Verb,
     http::{
-        actions, approvals, asyncapi, audit, conversations, escalations, events, export, intake,
-        leads, openapi, parked, policy, requests, results, status, tickets,
+        actions, approvals, asyncapi, audit, conversations, customers, escalations, events, export,
+        intake, leads, openapi, parked, policy, requests, results, status, tickets,
     },
 };
 
@@ -260,7 +260,9 @@ pub const ROUTES: &[Route] = &[
         .by(|| routing::get(audit::verify)),
     Route::new(Get, "/v1/audit/{sequence}", VIEW, "An entry of the audit log.")
         .by(|| routing::get(audit::show)),
-    Route::new(Delete, "/v1/customers/{id}", ERASE, "Erases a person."),
+    Route::new(Delete, "/v1/customers/{id}", ERASE, "Erases a customer for good: what is kept of them goes, the audit log still verifies.")
+        .answers(200, "{conversations: integer, events: integer, tickets: integer, escalations: integer, parked: integer}")
+        .by(|| routing::delete(customers::erase)),
     Route::new(Get, "/v1/policy", VIEW, "The policy in force.")
         .answers(200, "{version: text, rules: [object], schedules: [object], warnings: [object]}")
         .by(|| routing::get(policy::show)),

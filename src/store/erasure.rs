@@ -1,0 +1,99 @@
+//! Erasing a person: which conversations were with them, and blanking what is kept of those.
+//!
+//! Rows stay where they are: positions, keys and hashes go on as before, only the content
+//! is gone. Every table that holds content of a conversation has its line in
+//! [`Desk::conversation_blank`].
+
+use std::collections::BTreeSet;
+
+use diesel::prelude::*;
+
+use super::{
+    connection::on,
+    error::StoreError,
+    persons::labels_of,
+    reader::{Desk, Reader},
+    schema::{audit, audit_persons, escalations, journal, subjects, tickets},
+};
+
+/// What stands in the place of an event that was erased.
+pub const ERASED: &str = r#"{"erased":true}"#;
+/// What stands in the place of a text.
+const GONE: &str = "(erased)";
+
+/// How much of a conversation was blanked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Blanked {
+    /// Events.
+    pub events: usize,
+    /// Tickets.
+    pub tickets: usize,
+    /// Escalations.
+    pub escalations: usize,
+}
+
+impl Reader {
+    /// Lists the subjects that are, or were, about a customer: by their state, and by the audit log.
+    pub fn subjects_of(&mut self, customer: &str) -> Result<BTreeSet<String>, StoreError> {
+        self.ask(|connection| {
+            let labels = labels_of(connection, customer)?;
+            on!(connection, c => {
+                let now: Vec<String> = subjects::table
+                    .filter(subjects::customer_id.eq(customer))
+                    .select(subjects::id)
+                    .load(c)?;
+                let before: Vec<String> = audit::table
+                    .filter(audit::customer.eq_any(labels))
+                    .select(audit::subject)
+                    .distinct()
+                    .load(c)?;
+                Ok(now.into_iter().chain(before).collect())
+            })
+        })
+    }
+}
+
+impl Desk {
+    /// Blanks what is kept of a conversation; its events of type `but` stay.
+    pub fn conversation_blank(&mut self, subject: &str, but: &str) -> Result<Blanked, StoreError> {
+        self.transact(|connection| {
+            on!(connection, c => {
+                let rows = journal::table
+                    .filter(journal::subject.eq(subject))
+                    .filter(journal::kind.ne(but))
+                    .filter(journal::body.ne(ERASED));
+                let events = diesel::update(rows)
+                    .set((
+                        journal::body.eq(ERASED),
+                        journal::facts.eq(""),
+                        journal::results.eq(""),
+                        journal::reply_to.eq(None::<String>),
+                        journal::correlation_id.eq(None::<String>),
+                    ))
+                    .execute(c)?;
+                let rows = tickets::table.filter(tickets::conversation_id.eq(subject));
+                let tickets = diesel::update(rows)
+                    .set((
+                        tickets::subject.eq(GONE),
+                        tickets::description.eq(None::<String>),
+                        tickets::context.eq(None::<String>),
+                    ))
+                    .execute(c)?;
+                let rows = escalations::table.filter(escalations::conversation_id.eq(subject));
+                let escalations =
+                    diesel::update(rows).set(escalations::reason.eq(GONE)).execute(c)?;
+                Ok(Blanked { events, tickets, escalations })
+            })
+        })
+    }
+
+    /// Deletes what the audit log's labels of a customer stand for, and tells how many there were.
+    pub fn persons_erase(&mut self, customer: &str) -> Result<usize, StoreError> {
+        self.transact(|connection| {
+            Ok(on!(connection, c => diesel::delete(
+                audit_persons::table.filter(audit_persons::value.eq(customer)),
+            )
+            .execute(c)?))
+        })
+    }
+}

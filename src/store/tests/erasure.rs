@@ -1,0 +1,73 @@
+//! Erasing: a conversation is blanked where it stands, and a person's labels go.
+
+use super::{batches::ticket, *};
+use crate::domain::person::Person;
+
+#[test]
+fn a_conversation_is_blanked_and_the_others_stay() {
+    on_each(|scratch| {
+        let store = scratch.store();
+        let daemon = register(&store, "one");
+        let mut writer = store.writer().expect("connects");
+        let given = [("c1", "a"), ("c2", "b"), ("c1", "c")];
+        commit_with(&mut writer, daemon, &given, |write| {
+            let mut ticket = ticket("tkt_1", 1, "c1");
+            ticket.description = Some("IBAN GB33".to_owned());
+            write.tickets.push(Arc::new(ticket));
+            write.persons = vec![
+                Person::new("cus-c1", [1; 16], at(1)),
+                Person::new("ada", [2; 16], at(1)),
+            ];
+            write.audit[1].customer = Some(write.persons[0].label.clone());
+        })
+        .expect("commits");
+        let mut desk = store.desk();
+        let subjects = desk.subjects_of("cus-c1").expect("reads");
+        assert_eq!(
+            Vec::from_iter(subjects),
+            ["c1", "c2"],
+            "by the state, and by the log"
+        );
+        let blanked = Blanked {
+            events: 2,
+            tickets: 1,
+            escalations: 0,
+        };
+        assert_eq!(
+            desk.conversation_blank("c1", "customer.erased"),
+            Ok(blanked)
+        );
+        let again = desk
+            .conversation_blank("c1", "customer.erased")
+            .expect("again");
+        assert_eq!(again.events, 0);
+        let page = Page::first(9);
+        let shown = desk.timeline("c1", page).expect("reads").items;
+        assert!(
+            shown
+                .iter()
+                .all(|entry| entry.body == ERASED && entry.results.is_empty())
+        );
+        assert!(
+            desk.timeline("c2", page).expect("reads").items[0]
+                .body
+                .contains("Hällo")
+        );
+        assert_eq!(
+            desk.journal_seen(key("a"))
+                .expect("reads")
+                .map(|seen| seen.digest),
+            Some([7; 16])
+        );
+
+        assert_eq!(desk.persons_erase("cus-c1"), Ok(1));
+        let labels = ["cus-c1", "ada"].map(|value| {
+            let salt = if value == "ada" { 2 } else { 1 };
+            Person::new(value, [salt; 16], at(1)).label
+        });
+        let known = desk.persons(&labels).expect("reads");
+        assert_eq!(Vec::from_iter(known.into_values()), ["ada"]);
+        assert_eq!(desk.persons_prune(at(3_600)), Ok(0), "it may be in use");
+        assert_eq!(desk.persons_prune(at(3_602)), Ok(1));
+    });
+}
