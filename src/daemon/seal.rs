@@ -255,10 +255,14 @@ fn audit_row(
     let draft = one.outcome.audit.as_ref()?;
     let event = &one.input.event;
     let mut actor = draft.actor.clone();
-    if actor.kind == ActorKind::Customer {
+    // What a customer asks is about that customer.
+    let customer = if actor.kind == ActorKind::Customer {
         actor.id = stamp.persons.label(&actor.id, one.now, new);
-    }
-    let customer = draft.customer.as_deref();
+        Some(actor.id.clone())
+    } else {
+        let customer = draft.customer.as_deref();
+        customer.map(|id| stamp.persons.label(id, one.now, new))
+    };
     let body = AuditBody {
         v: 1,
         at: one.now,
@@ -267,7 +271,7 @@ fn audit_row(
         event_id: event.id.clone(),
         source: event.source.clone(),
         subject: event.subject.to_string(),
-        customer: customer.map(|id| stamp.persons.label(id, one.now, new)),
+        customer,
         amount: draft.amount,
         outcome: draft.outcome,
         rules: draft.rules.clone(),

@@ -29,7 +29,7 @@ pub struct AuditBody {
     pub source: String,
     /// The conversation, or the thing itself.
     pub subject: String,
-    /// The customer whom it was about, as a label of [`super::person`].
+    /// The customer who asked or whom it was about, as a label of [`super::person`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<String>,
     /// The amount that was asked for.

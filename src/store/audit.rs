@@ -45,8 +45,10 @@ pub struct AuditFilter {
 /// How far apart the order of times and that of sequences may be: a batch takes its time when it
 /// begins and its place when it commits.
 const SKEW: Span = Span::from_secs(60);
-/// How many entries of a rule are looked through at once.
+/// How many entries of a rule, or of an amount, are looked through at once.
 const STRIDE: i64 = 1_000;
+/// How many entries a narrow span of amounts has at most.
+const NARROW: i64 = 5_000;
 
 /// A filter with everything looked up that its query needs.
 struct Narrow<'a> {
@@ -69,12 +71,18 @@ macro_rules! narrowed {
         }
         if let Some(actors) = &$narrow.actors {
             $query = $query.filter(audit::actor.eq_any(actors));
+            if $narrow.customers.is_none() {
+                $query = $query.filter(sql::<Bool>("actor NOT LIKE 'customer:%'"));
+            }
         }
         if let Some(customers) = &$narrow.customers {
             $query = $query.filter(audit::customer.eq_any(customers));
         }
         if let Some(action) = &filter.action {
             $query = $query.filter(audit::action.eq(action));
+            if action != "conversation.message" {
+                $query = $query.filter(sql::<Bool>("action <> 'conversation.message'"));
+            }
         }
         if let Some(outcome) = &filter.outcome {
             $query = $query.filter(audit::outcome.eq(outcome));
@@ -135,19 +143,23 @@ impl Narrow<'_> {
             first,
             last,
         };
-        if let Some(customer) = &filter.customer {
-            let mut labels = labels_of(connection, customer)?;
-            labels.push(customer.clone());
+        let asking = filter.actor.as_deref();
+        let asking = asking.and_then(|actor| actor.strip_prefix("customer:"));
+        if let Some(id) = filter.customer.as_deref().or(asking) {
+            let mut labels = labels_of(connection, id)?;
+            labels.push(id.to_owned());
             narrow.customers = Some(labels);
         }
-        if let Some(actor) = &filter.actor {
-            let mut actors = vec![actor.clone()];
-            if let Some(id) = actor.strip_prefix("customer:") {
-                let labels = labels_of(connection, id)?;
-                actors.extend(labels.iter().map(|label| format!("customer:{label}")));
+        // What a customer asked is about that customer, so it is found by that.
+        narrow.actors = match asking {
+            Some(id) => {
+                let mut labels = labels_of(connection, id)?;
+                labels.push(id.to_owned());
+                let actors = labels.iter().map(|label| format!("customer:{label}"));
+                Some(actors.collect())
             }
-            narrow.actors = Some(actors);
-        }
+            None => filter.actor.clone().map(|actor| vec![actor]),
+        };
         narrow.within_time(connection)?;
         Ok(narrow)
     }
@@ -185,15 +197,22 @@ impl Narrow<'_> {
         order: Order,
         limit: i64,
     ) -> Result<Vec<Row>, StoreError> {
-        let mut rows = self.query(connection, order, limit, None)?;
-        if let Some(rule) = &self.filter.rule {
-            rows.extend(self.further(connection, rule, order, limit)?);
-            match order {
-                Order::Newest => rows.sort_by_key(|row| std::cmp::Reverse(row.sequence)),
-                Order::Oldest => rows.sort_by_key(|row| row.sequence),
-            }
-            rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let filter = self.filter;
+        let is_of_amount = filter.amount_min.is_some() || filter.amount_max.is_some();
+        if filter.rule.is_none() {
+            return if is_of_amount {
+                self.by_name(connection, order, limit)
+            } else {
+                self.query(connection, order, limit, None)
+            };
         }
+        let mut rows = self.query(connection, order, limit, None)?;
+        rows.extend(self.by_name(connection, order, limit)?);
+        match order {
+            Order::Newest => rows.sort_by_key(|row| std::cmp::Reverse(row.sequence)),
+            Order::Oldest => rows.sort_by_key(|row| row.sequence),
+        }
+        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(rows)
     }
 
@@ -228,34 +247,24 @@ impl Narrow<'_> {
         }))
     }
 
-    /// Asks for entries where the rule fired beside another.
-    fn further(
+    /// Asks for entries whose sequences are found elsewhere first, some at a time.
+    fn by_name(
         &self,
         connection: &mut Connection,
-        rule: &str,
         order: Order,
         limit: i64,
     ) -> Result<Vec<Row>, StoreError> {
         let mut rows = Vec::new();
         let (mut first, mut last) = (self.first, self.last);
         loop {
-            let named: Vec<i64> = on!(connection, c => {
-                let mut query = audit_rules::table
-                    .filter(audit_rules::rule.eq(rule))
-                    .filter(audit_rules::sequence.ge(first))
-                    .filter(audit_rules::sequence.le(last))
-                    .limit(STRIDE)
-                    .select(audit_rules::sequence)
-                    .into_boxed::<Db>();
-                query = match order {
-                    Order::Newest => query.order(audit_rules::sequence.desc()),
-                    Order::Oldest => query.order(audit_rules::sequence),
-                };
-                query.load(c)?
-            });
+            let named = match &self.filter.rule {
+                Some(rule) => of_rule(connection, rule, order, (first, last))?,
+                None => self.of_amount(connection, order, (first, last))?,
+            };
             rows.extend(self.query(connection, order, limit, Some(&named))?);
             let is_enough = i64::try_from(rows.len()).unwrap_or(limit) >= limit;
             let Some(&end) = named.last().filter(|_| !is_enough) else {
+                rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
                 return Ok(rows);
             };
             match order {
@@ -264,6 +273,73 @@ impl Narrow<'_> {
             }
         }
     }
+
+    /// Gives the next sequences of entries of the amount, out of an index alone: a look at the table
+    /// for each entry between them would read all of it.
+    ///
+    /// A narrow span of amounts is asked for whole, by amount; of a wide one the next ones are
+    /// asked for, by sequence. *Source*: with 600,000 amounts in 3,000,000 entries on `SQLite`, 110 ms
+    /// for a narrow span by sequence.
+    fn of_amount(
+        &self,
+        connection: &mut Connection,
+        order: Order,
+        (first, last): (i64, i64),
+    ) -> Result<Vec<i64>, StoreError> {
+        let least = self.filter.amount_min.unwrap_or(i64::MIN);
+        let most = self.filter.amount_max.unwrap_or(i64::MAX);
+        let mut all: Vec<i64> = on!(connection, c => audit::table
+            .filter(audit::amount.between(least, most))
+            .limit(NARROW + 1)
+            .select(audit::sequence)
+            .load(c)?);
+        if i64::try_from(all.len()).unwrap_or(i64::MAX) <= NARROW {
+            all.retain(|sequence| (first..=last).contains(sequence));
+            all.sort_unstable();
+            if order == Order::Newest {
+                all.reverse();
+            }
+            all.truncate(usize::try_from(STRIDE).unwrap_or(usize::MAX));
+            return Ok(all);
+        }
+        Ok(on!(connection, c => {
+            let mut query = audit::table
+                .filter(audit::amount.is_not_null())
+                .filter(audit::amount.between(least, most))
+                .filter(audit::sequence.between(first, last))
+                .limit(STRIDE)
+                .select(audit::sequence)
+                .into_boxed::<Db>();
+            query = match order {
+                Order::Newest => query.order(audit::sequence.desc()),
+                Order::Oldest => query.order(audit::sequence),
+            };
+            query.load(c)?
+        }))
+    }
+}
+
+/// Gives the next sequences of entries where a rule fired beside another.
+fn of_rule(
+    connection: &mut Connection,
+    rule: &str,
+    order: Order,
+    (first, last): (i64, i64),
+) -> Result<Vec<i64>, StoreError> {
+    Ok(on!(connection, c => {
+        let mut query = audit_rules::table
+            .filter(audit_rules::rule.eq(rule))
+            .filter(audit_rules::sequence.ge(first))
+            .filter(audit_rules::sequence.le(last))
+            .limit(STRIDE)
+            .select(audit_rules::sequence)
+            .into_boxed::<Db>();
+        query = match order {
+            Order::Newest => query.order(audit_rules::sequence.desc()),
+            Order::Oldest => query.order(audit_rules::sequence),
+        };
+        query.load(c)?
+    }))
 }
 
 impl Reader {

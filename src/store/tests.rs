@@ -226,7 +226,7 @@ fn audit_row(end: &mut Tail, subject: &SubjectId) -> AuditRow {
         outcome: "done",
         rule: if end.position % 2 == 0 { "Even" } else { "" }.to_owned(),
         more_rules: Vec::new(),
-        customer: None,
+        customer: Some("c".to_owned()),
         amount: None,
     }
 }

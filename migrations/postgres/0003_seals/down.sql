@@ -1,6 +1,7 @@
 DROP TABLE audit_persons;
 DROP TABLE audit_rules;
 DROP INDEX audit_at;
+DROP INDEX audit_amounts;
 DROP INDEX audit_amount;
 DROP INDEX audit_customer;
 DROP INDEX audit_rule;
