@@ -153,8 +153,20 @@ mod tests {
             }
         }
         let messages = &document["components"]["messages"];
-        assert_eq!(messages["inbound.action.requested"]["x-planned"], true);
-        assert!(messages["outbound.message.send"].get("x-planned").is_none());
+        assert_eq!(messages["inbound.procedure.requested"]["x-planned"], true);
+        for built in [
+            "inbound.action.requested",
+            "inbound.approval.decided",
+            "outbound.action.denied",
+            "outbound.approval.requested",
+            "outbound.call.transfer",
+            "outbound.conversation.transfer",
+            "outbound.lead.created",
+            "outbound.message.send",
+        ] {
+            assert!(messages[built].is_object(), "{built}");
+            assert!(messages[built].get("x-planned").is_none(), "{built}");
+        }
     }
 
     #[test]

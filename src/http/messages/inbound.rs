@@ -7,32 +7,32 @@ use super::Message;
 
 /// Every inbound type of the contract.
 pub const INBOUND: &[Message] = &[
-    Message::planned(
+    Message::built(
         "action.cancelled",
         "A request is withdrawn before it ran.",
         "{request_id: text, actor: actor, reason?: text}",
     ),
-    Message::planned(
+    Message::built(
         "action.confirmed",
         "The customer says yes to a confirmation.",
         "{request_id: text, actor: actor}",
     ),
-    Message::planned(
+    Message::built(
         "action.declined",
         "The customer says no to a confirmation.",
         "{request_id: text, actor: actor}",
     ),
-    Message::planned(
+    Message::built(
         "action.requested",
         "Somebody wants an action performed.",
         "{request_id: text, action: text, params: object, actor: actor, dry_run?: boolean}",
     ),
-    Message::planned(
+    Message::built(
         "action.reversal_requested",
         "Somebody wants an action undone, or a part of it.",
         "{request_id: text, actor: actor, reason: text, params?: object}",
     ),
-    Message::planned(
+    Message::built(
         "approval.decided",
         "A person decides on an approval.",
         r#"{approval_id: text, decision: "approve"|"reject", actor: actor, reason?: text}"#,

@@ -7,117 +7,117 @@ use super::Message;
 
 /// Every outbound type of the contract.
 pub const OUTBOUND: &[Message] = &[
-    Message::planned(
+    Message::built(
         "action.awaiting_approval",
         "A request waits for an approval.",
-        "{request_id: text, action: text, approval_id: text}",
+        "{conversation_id?: text, request_id: text, action: text, approval_id: text}",
     ),
-    Message::planned(
+    Message::built(
         "action.awaiting_confirmation",
         "A request waits for the customer's yes.",
-        "{request_id: text, action: text, prompt: text}",
+        "{conversation_id?: text, request_id: text, action: text, prompt: text}",
     ),
-    Message::planned(
+    Message::built(
         "action.cancelled",
         "A request was withdrawn before it ran.",
-        "{request_id: text, action: text, reason: text}",
+        "{conversation_id?: text, request_id: text, action: text, reason: text}",
     ),
-    Message::planned(
+    Message::built(
         "action.denied",
         "A request was refused.",
-        r#"{request_id: text, action: text, code: "unknown_action"|"invalid_params"|"forbidden"|"limit_exceeded"|"limit_unreadable"|"rule"|"declined"|"rejected"|"expired", reason: text, rule?: text, errors?: [{path: text, message: text}]}"#,
+        r#"{conversation_id?: text, request_id: text, action: text, code: "unknown_action"|"invalid_params"|"forbidden"|"limit_exceeded"|"limit_unreadable"|"rule"|"declined"|"rejected"|"expired", reason: text, rule?: text, errors?: [{path: text, message: text}]}"#,
     ),
-    Message::planned(
+    Message::built(
         "action.failed",
         "An action failed.",
-        r#"{request_id: text, action: text, code: "timeout"|"upstream"|"transport"|"circuit_open"|"output", reason: text, attempts: integer}"#,
+        r#"{conversation_id?: text, request_id: text, action: text, code: "timeout"|"upstream"|"transport"|"circuit_open"|"output", reason: text, attempts: integer}"#,
     ),
-    Message::planned(
+    Message::built(
         "action.notice",
         "An action of approval level `notify` was performed.",
-        "{request_id: text, action: text}",
+        "{conversation_id?: text, request_id: text, action: text}",
     ),
-    Message::planned(
+    Message::built(
         "action.previewed",
         "The whole answer to a dry run.",
-        "{request_id: text, action: text, outcome: text, checks: [{check: text, outcome: text, rule?: text, detail?: text}]}",
+        r#"{conversation_id?: text, request_id: text, action: text, outcome: "denied"|"awaiting_confirmation"|"awaiting_approval"|"ready", checks: [{check: text, outcome: text, rule?: text, detail?: text}]}"#,
     ),
-    Message::planned(
+    Message::built(
         "action.reversal_failed",
         "An action could not be undone.",
-        "{request_id: text, action: text, reason?: text, partial?: boolean}",
+        "{conversation_id?: text, request_id: text, action: text, reason?: text, partial?: boolean}",
     ),
-    Message::planned(
+    Message::built(
         "action.reversed",
         "An action was undone.",
-        "{request_id: text, action: text, output?: any, reason?: text, partial?: boolean}",
+        "{conversation_id?: text, request_id: text, action: text, output?: any, reason?: text, partial?: boolean}",
     ),
-    Message::planned(
+    Message::built(
         "action.started",
         "An action is under way.",
-        "{request_id: text, action: text}",
+        "{conversation_id?: text, request_id: text, action: text}",
     ),
-    Message::planned(
+    Message::built(
         "action.succeeded",
         "An action was performed.",
-        "{request_id: text, action: text, output: any, attempts: integer}",
+        "{conversation_id?: text, request_id: text, action: text, output: any, attempts: integer}",
     ),
-    Message::planned(
+    Message::built(
         "action.unknown",
         "Nobody knows yet whether the action happened.",
-        "{request_id: text, action: text, reason: text, attempts: integer}",
+        "{conversation_id?: text, request_id: text, action: text, reason: text, attempts: integer}",
     ),
     Message::planned(
         "anomaly.detected",
         "Something is out of the usual.",
         "{anomaly: text, measure: text, value: number, expected: number, score: number, key: text}",
     ),
-    Message::planned(
+    Message::built(
         "approval.cancelled",
         "An approval is no longer wanted.",
-        r#"{approval_id: text, reason: "conversation"|"procedure"|"superseded"|"withdrawn"}"#,
+        r#"{conversation_id?: text, approval_id: text, reason: "conversation"|"procedure"|"superseded"|"withdrawn"}"#,
     ),
-    Message::planned(
+    Message::built(
         "approval.decided",
         "An approval was decided.",
-        "{approval_id: text, decision: text, by: [{actor: actor, decision: text, reason?: text, at: time}]}",
+        r#"{conversation_id?: text, approval_id: text, decision: "approve"|"reject", by: [{actor: actor, decision: "approve"|"reject", reason: any, at: time}]}"#,
     ),
-    Message::planned(
+    Message::built(
         "approval.expired",
         "Nobody decided in time.",
-        "{approval_id: text}",
+        "{conversation_id?: text, approval_id: text}",
     ),
-    Message::planned(
+    Message::built(
         "approval.reminded",
         "Approvers were reminded.",
-        "{approval_id: text}",
+        "{conversation_id?: text, approval_id: text}",
     ),
-    Message::planned(
+    Message::built(
         "approval.requested",
         "People are asked to approve.",
-        "{approval_id: text, kind: text, summary: text, approvers: [text], required: integer, expires_at?: time, context: object}",
+        "{conversation_id?: text, approval_id: text, kind: text, summary: text, approvers: [text], required: integer, expires_at?: time, context: {request_id: text, action: text, description: any, params: object, customer: any, channel: any, checks: [{check: text, outcome: text, rule?: text, detail?: text}], procedure?: text, run_id?: text, step?: text, variables?: object}}",
     ),
     Message::built(
         "audit.sealed",
         "A stretch of the audit log was signed.",
         "{seal_id: text, entries: integer, root: text, previous: text, signature: text, key_id: text}",
     ),
-    Message::planned(
+    Message::built(
         "call.dtmf",
         "Digits are to be sent into a call.",
         "{conversation_id: text, phone_id: text, digits: text}",
     ),
-    Message::planned(
+    Message::built(
         "call.hangup",
         "A call is to be ended.",
         "{conversation_id: text, phone_id: text, reason: text}",
     ),
-    Message::planned(
+    Message::built(
         "call.hold",
         "A call is to be put on hold.",
         "{conversation_id: text, phone_id: text, message: text}",
     ),
-    Message::planned(
+    Message::built(
         "call.transfer",
         "A call is to be transferred.",
         "{conversation_id: text, phone_id: text, to: text, reason: text, message?: text}",
@@ -157,7 +157,7 @@ pub const OUTBOUND: &[Message] = &[
         "An event was not taken: parked when it was not understood, refused when it was.",
         r#"{reason: "malformed"|"unknown_type"|"invalid_data"|"missing_attribute"|"unknown_reference"|"illegal_move"|"forbidden"|"settled"|"id_reused"|"poison", detail: text, event_id?: text}"#,
     ),
-    Message::planned(
+    Message::built(
         "lead.created",
         "Somebody left an address.",
         "{conversation_id?: text, lead_id: text, email: text, name?: text, phone?: text, company?: text, message?: text}",
