@@ -207,7 +207,10 @@ mod tests {
     #[test]
     fn what_is_planned_is_marked() {
         let document = document();
-        assert_eq!(document["paths"]["/v1/leads"]["get"]["x-planned"], true);
+        assert_eq!(
+            document["paths"]["/v1/delegations"]["get"]["x-planned"],
+            true
+        );
         assert!(
             document["paths"]["/v1/tickets"]["get"]
                 .get("x-planned")

@@ -18,7 +18,7 @@ use super::{
     page::{self, shown},
     problem::{Kind, Problem},
     state::Api,
-    submit::{self, Command, command},
+    submit::{self, Command, Done, command},
 };
 use crate::{
     daemon::Receipt,
@@ -113,6 +113,9 @@ async fn find(api: &Api, id: &str) -> Result<Request, Problem> {
 }
 
 /// Requests an action; or, as a dry run, tells what would happen.
+///
+/// *Errors*: 404 for an action that is not there, 400 with `errors` for parameters that do not
+/// fit, 409 for an id that was used before with other content.
 pub(super) async fn create(
     State(api): State<Api>,
     Extension(owner): Extension<Owner>,
@@ -122,16 +125,7 @@ pub(super) async fn create(
     let request_id = wanted
         .request_id
         .unwrap_or_else(|| format!("req_{}", Uuid::now_v7().simple()));
-    let is_id = |id: &String| (1..=SubjectId::MAX_BYTES).contains(&id.len());
-    for (name, id) in [
-        ("request_id", Some(&request_id)),
-        ("conversation_id", wanted.conversation_id.as_ref()),
-    ] {
-        if id.is_some_and(|id| !is_id(id)) {
-            let detail = format!("`{name}` is a text of 1 to {} bytes", SubjectId::MAX_BYTES);
-            return Err(Problem::new(Kind::BadRequest, detail).with("field", name));
-        }
-    }
+    check_ids(&request_id, wanted.conversation_id.as_ref())?;
     let data = json!({
         "request_id": request_id, "action": action, "params": wanted.params,
         "dry_run": wanted.dry_run,
@@ -144,15 +138,64 @@ pub(super) async fn create(
     };
     let done = command(&api, &owner, asked).await?;
     if wanted.dry_run {
-        let results = done.results.unwrap_or_default();
-        let mut found = results.into_iter();
-        let preview = found.find(|result| result["type"] == "action.previewed");
-        let preview = preview.map(|mut result| result["data"].take());
-        return Ok(Json(preview.unwrap_or_default()).into_response());
+        return preview(&request_id, done).map(IntoResponse::into_response);
     }
     let request = find(&api, &request_id).await?;
+    if let Some(problem) = not_understood(&api, &request) {
+        return Err(problem);
+    }
     let answer = json!({"request_id": request_id, "state": request.state});
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+}
+
+fn check_ids(request_id: &String, conversation_id: Option<&String>) -> Result<(), Problem> {
+    for (name, id) in [
+        ("request_id", Some(request_id)),
+        ("conversation_id", conversation_id),
+    ] {
+        if id.is_some_and(|id| !(1..=SubjectId::MAX_BYTES).contains(&id.len())) {
+            let detail = format!("`{name}` is a text of 1 to {} bytes", SubjectId::MAX_BYTES);
+            return Err(Problem::new(Kind::BadRequest, detail).with("field", name));
+        }
+    }
+    Ok(())
+}
+
+/// Gives what a dry run has to say; nothing, where the id is that of a real request.
+fn preview(request_id: &str, done: Done) -> Result<Json<Value>, Problem> {
+    let results = done.results.unwrap_or_default();
+    let mut found = results.into_iter();
+    let preview = found.find(|result| result["type"] == "action.previewed");
+    preview
+        .map(|mut result| Json(result["data"].take()))
+        .ok_or_else(|| {
+            let detail = format!("`{request_id}` was requested already; try without an id");
+            Problem::new(Kind::IdReused, detail).with("field", "request_id")
+        })
+}
+
+/// Says of a request that was denied for how it was written that it was; it is on record all the same.
+fn not_understood(api: &Api, request: &Request) -> Option<Problem> {
+    let detail = request.reason.clone().unwrap_or_default();
+    let problem = match request.code.as_deref() {
+        Some("unknown_action") => Problem::new(Kind::NotFound, detail),
+        Some("invalid_params") => {
+            let ruling = api.app.in_force.ruling();
+            let action = ruling.settings.catalogue.actions.get(&request.action);
+            let params = Value::Object(request.params.clone());
+            let faults = action.map(|action| action.params.faults(&params));
+            Problem::new(Kind::BadRequest, detail)
+                .with("field", "params")
+                .with("errors", json!(faults.unwrap_or_default()))
+        }
+        _ => return None,
+    };
+    Some(
+        problem
+            .with("reason", request.code.clone().unwrap_or_default())
+            .with("request_id", request.request_id.as_str())
+            .with("state", request.state.as_str()),
+    )
 }
 
 /// Asks for a request to be undone.

@@ -2,10 +2,12 @@
 
 mod access;
 mod actions;
+mod approvals;
 mod audit;
 mod customers;
 mod intake;
 mod seals;
+mod requests;
 mod writes;
 
 use axum::{

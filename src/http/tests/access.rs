@@ -43,7 +43,7 @@ const CASES: &str = "
     POST /v1/requests/{id}/resolution: manager
     GET /v1/approvals: agent manager viewer
     GET /v1/approvals/{id}: agent manager viewer
-    POST /v1/approvals/{id}/decision: agent manager
+    POST /v1/approvals/{id}/decision: agent manager rule system
     GET /v1/delegations: agent manager viewer
     POST /v1/delegations:
     GET /v1/procedures: agent manager viewer
