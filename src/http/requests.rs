@@ -1,4 +1,5 @@
-//! `/v1/requests` and what is asked of actions: requested, looked up, undone, settled by a person.
+//! `/v1/requests` and what is asked of actions: requested, looked up,
+//! withdrawn, undone, settled by a person.
 
 use std::sync::Arc;
 
@@ -60,6 +61,13 @@ pub(super) struct Wanted {
 pub(super) struct Undo {
     reason: String,
     params: Option<Map<String, Value>>,
+}
+
+/// A wish to withdraw.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Withdrawal {
+    reason: Option<String>,
 }
 
 /// How an unknown one ended.
@@ -220,6 +228,29 @@ pub(super) async fn reverse(
     command(&api, &owner, asked).await?;
     let request = find(&api, &id).await?;
     Ok((StatusCode::ACCEPTED, Json(shown(&request))).into_response())
+}
+
+/// Withdraws a request that has not run yet.
+pub(super) async fn cancel(
+    State(api): State<Api>,
+    Extension(owner): Extension<Owner>,
+    Named(id): Named,
+    headers: HeaderMap,
+    extract::Json(withdrawal): extract::Json<Withdrawal>,
+) -> Result<Json<Value>, Problem> {
+    let request = find(&api, &id).await?;
+    let mut data = json!({"request_id": id});
+    if let Some(reason) = withdrawal.reason {
+        data["reason"] = reason.into();
+    }
+    let asked = Command {
+        kind: "action.cancelled",
+        subject: Some(request.subject),
+        data: data.as_object().cloned().unwrap_or_default(),
+        key: submit::idempotency_key(&headers)?,
+    };
+    command(&api, &owner, asked).await?;
+    Ok(Json(shown(&find(&api, &id).await?)))
 }
 
 /// Settles a request of which nobody knew how it ended.

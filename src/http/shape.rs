@@ -33,6 +33,10 @@ const NAMED: &[(&str, &str)] = &[
         "escalation",
         "{escalation_id: text, conversation_id: text, trigger: text, rule?: text, reason: text, priority: priority, team?: text, ticket_id?: text, state: \"raised\"|\"acknowledged\"|\"settled\", raised_at: time, acknowledged_by?: text, settled_by?: text, updated_at: time}",
     ),
+    (
+        "lead",
+        "{lead_id: text, conversation_id: text, email: text, name?: text, phone?: text, company?: text, message?: text, created_at: time}",
+    ),
     ("phone", "{id: text, from: text, to: text, direction: text}"),
     ("priority", r#""low"|"medium"|"high"|"urgent""#),
     (

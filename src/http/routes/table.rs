@@ -28,6 +28,8 @@ const fn p(name: &'static str, shape: &'static str, summary: &'static str) -> Pa
 
 /// An agent decides where an approval names his role; the approval itself looks.
 const APPROVE: Access = Access::Verbs(&[Verb::Approve, Verb::Work]);
+/// Whoever asked withdraws what he asked for; the request itself looks.
+const CANCEL: Access = Access::Verbs(&[Verb::Request, Verb::Work]);
 /// Whoever takes events in hands what may be asked for to its AI.
 const CATALOGUE: Access = Access::Verbs(&[Verb::Ingest, Verb::Request, Verb::View]);
 const DELEGATE: Access = Access::Verbs(&[Verb::Delegate]);
@@ -145,7 +147,9 @@ pub const ROUTES: &[Route] = &[
         .takes("{reason?: text}")
         .answers(200, "escalation")
         .by(|| routing::post(escalations::settle)),
-    Route::new(Get, "/v1/leads", VIEW, "Leads.").query(PAGE).answers(200, LISTING)
+    Route::new(Get, "/v1/leads", VIEW, "Leads, the newest first.")
+        .query(PAGE)
+        .answers(200, "{items: [lead], next?: text}")
         .by(|| routing::get(leads::list)),
     Route::new(Get, "/v1/actions", CATALOGUE, "The catalogue of actions, by name: what may be asked for, when, and with which parameters.")
         .query(&[
@@ -158,7 +162,7 @@ pub const ROUTES: &[Route] = &[
     Route::new(Get, "/v1/actions/{name}", CATALOGUE, "An action of the catalogue.")
         .answers(200, "action")
         .by(|| routing::get(actions::show)),
-    Route::new(Post, "/v1/actions/{name}/requests", REQUEST, "Requests an action.")
+    Route::new(Post, "/v1/actions/{name}/requests", REQUEST, "Requests an action; a dry run is answered at once with what `action.previewed` says.")
         .takes("{request_id?: text, conversation_id?: text, params: object, dry_run?: boolean}")
         .answers(202, "{request_id: text, state: text}")
         .by(|| routing::post(requests::create)),
@@ -179,6 +183,10 @@ pub const ROUTES: &[Route] = &[
         .takes("{reason: text, params?: object}")
         .answers(202, "request")
         .by(|| routing::post(requests::reverse)),
+    Route::new(Post, "/v1/requests/{id}/cancellation", CANCEL, "Withdraws a request that has not run yet.")
+        .takes("{reason?: text}")
+        .answers(200, "request")
+        .by(|| routing::post(requests::cancel)),
     Route::new(Post, "/v1/requests/{id}/resolution", RESOLVE, "Says what became of an unknown one.")
         .takes(r#"{outcome: "succeeded"|"failed", reason: text}"#)
         .answers(200, "request")

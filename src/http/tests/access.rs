@@ -40,6 +40,7 @@ const CASES: &str = "
     GET /v1/requests: agent ai manager rule viewer
     GET /v1/requests/{id}: agent ai manager rule viewer
     POST /v1/requests/{id}/reversal: manager
+    POST /v1/requests/{id}/cancellation: agent ai manager rule system
     POST /v1/requests/{id}/resolution: manager
     GET /v1/approvals: agent manager viewer
     GET /v1/approvals/{id}: agent manager viewer

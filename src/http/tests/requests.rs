@@ -215,6 +215,35 @@ async fn what_was_done_is_undone_once() {
 }
 
 #[tokio::test]
+async fn whoever_asked_withdraws_what_has_not_run() {
+    let place = place().await;
+    let wanted = json!({"request_id": "r-1", "conversation_id": "c-1"});
+    request(&place, "keep_lead", wanted).await;
+    let path = "/v1/requests/r-1/cancellation";
+    let other = place.ask_as("t-bot", "POST", path, None).await;
+    assert_eq!(other.status, 403, "{}", other.body);
+    let reason = Some(json!({"reason": "not needed any more"}));
+    let withdrawn = place.ask_as("t-agent", "POST", path, reason).await;
+    assert_eq!(
+        (withdrawn.status, &withdrawn.body["state"]),
+        (200, &json!("cancelled")),
+        "{}",
+        withdrawn.body
+    );
+    let waiting = place
+        .ask("GET", "/v1/approvals?state=cancelled", None)
+        .await;
+    assert_eq!(ids(&waiting, "request_id"), ["r-1"]);
+    let again = place.ask_as("t-agent", "POST", path, None).await;
+    assert_eq!(again.status, 409, "{}", again.body);
+    let none = place
+        .ask("POST", "/v1/requests/none/cancellation", None)
+        .await;
+    assert_eq!(none.status, 404);
+    place.end().await;
+}
+
+#[tokio::test]
 async fn only_what_is_unknown_is_settled_by_a_person() {
     let place = place().await;
     request(&place, "keep_lead", json!({"request_id": "r-1"})).await;
