@@ -5,6 +5,7 @@
 //! failure, 2 usage, 78 configuration or policy in error.
 
 pub mod actions;
+pub mod approvals;
 pub mod audit;
 pub mod bench;
 pub mod completions;
@@ -12,9 +13,11 @@ pub mod conversations;
 pub mod customers;
 pub mod escalations;
 pub mod explain;
+pub mod leads;
 pub mod migrate;
 pub mod parked;
 pub mod publish;
+pub mod requests;
 pub mod results;
 pub mod rules;
 pub mod run;
@@ -22,6 +25,7 @@ pub mod status;
 pub mod tickets;
 pub mod token;
 
+mod checks;
 mod client;
 mod failure;
 mod offline;
@@ -77,6 +81,15 @@ enum Command {
     /// Look at what may be asked for: the catalogue of actions
     #[command(visible_alias = "action")]
     Actions(actions::Args),
+    /// Ask for actions, try them, look at what was asked for, undo it
+    #[command(visible_alias = "request")]
+    Requests(requests::Args),
+    /// Look at what waits for people, and decide
+    #[command(visible_alias = "approval")]
+    Approvals(approvals::Args),
+    /// Look at leads: who may become a customer
+    #[command(visible_alias = "lead")]
+    Leads(leads::Args),
     /// Deal with messages that could not be understood
     Parked(parked::Args),
     /// Search, export and verify the audit log
@@ -118,6 +131,9 @@ pub fn main() -> ExitCode {
         Command::Tickets(args) => block_on(tickets::main(args)),
         Command::Escalations(args) => block_on(escalations::main(args)),
         Command::Actions(args) => block_on(actions::main(args)),
+        Command::Requests(args) => block_on(requests::main(args)),
+        Command::Approvals(args) => block_on(approvals::main(args)),
+        Command::Leads(args) => block_on(leads::main(args)),
         Command::Parked(args) => block_on(parked::main(args)),
         Command::Audit(args) => block_on(audit::main(args)),
         Command::Customers(args) => block_on(customers::main(args)),

@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::{Failure, output::Output};
 
-/// How to reach a daemon, and how to print what it answers.
+/// How to reach a daemon.
 #[derive(Clone, Debug, clap::Args)]
-pub(super) struct Connection {
+pub(super) struct Reach {
     /// Where the daemon listens
     #[arg(
         long,
@@ -32,6 +32,13 @@ pub(super) struct Connection {
         help_heading = "Connection"
     )]
     pub token: Option<String>,
+}
+
+/// How to reach a daemon, and how to print what it answers.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Connection {
+    #[command(flatten)]
+    pub reach: Reach,
     /// The form of what is printed
     #[arg(
         long,
@@ -145,6 +152,11 @@ impl From<Refusal> for Failure {
 impl Client {
     /// Makes the client.
     pub(super) fn new(connection: &Connection) -> Result<Self, Failure> {
+        Self::reach(&connection.reach)
+    }
+
+    /// Makes the client of a daemon whose answers are printed in a form of their own.
+    pub(super) fn reach(reach: &Reach) -> Result<Self, Failure> {
         // An error means that a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
@@ -155,15 +167,20 @@ impl Client {
             .map_err(|error| Failure::new(format!("the HTTP client does not start: {error}")))?;
         Ok(Self {
             http,
-            server: connection.server.trim_end_matches('/').to_owned(),
-            token: connection.token.clone(),
+            server: reach.server.trim_end_matches('/').to_owned(),
+            token: reach.token.clone(),
         })
     }
 
     /// Reads `path`.
     pub(super) async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value, Failure> {
+        Ok(self.look(path, query).await?)
+    }
+
+    /// Reads `path`, for who goes on after some faults.
+    pub(super) async fn look(&self, path: &str, query: &[(&str, String)]) -> Result<Value, Fault> {
         let request = self.request(Method::GET, path).query(query);
-        Ok(read(self.send(request.timeout(PATIENCE)).await?).await?)
+        read(self.send(request.timeout(PATIENCE)).await?).await
     }
 
     /// Sends JSON to `path`.
