@@ -8,6 +8,7 @@ mod customers;
 mod intake;
 mod seals;
 mod requests;
+mod story;
 mod writes;
 
 use axum::{

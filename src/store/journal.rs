@@ -165,18 +165,21 @@ impl Reader {
                 .filter(journal::version.gt(page.after.unwrap_or(0)))
                 .order(journal::version)
                 .limit(page.fetch())
-                .select((
-                    journal::position,
-                    journal::version,
-                    journal::kind,
-                    journal::time,
-                    journal::decided_at,
-                    journal::body,
-                    journal::results,
-                    journal::policy,
-                ))
+                .select(TIMELINE)
                 .load(c)?);
             page.list(rows, |row| row.1, |row| Ok(to_timeline(row)))
+        })
+    }
+
+    /// Gives the inputs at some positions that are still kept, oldest first.
+    pub fn journal_at(&mut self, positions: &[i64]) -> Result<Vec<TimelineEntry>, StoreError> {
+        self.ask(|connection| {
+            let rows: Vec<TimelineRow> = on!(connection, c => journal::table
+                .filter(journal::position.eq_any(positions))
+                .order(journal::position)
+                .select(TIMELINE)
+                .load(c)?);
+            Ok(rows.into_iter().map(to_timeline).collect())
         })
     }
 
@@ -247,6 +250,26 @@ const RESULTS: (
     journal::results,
     journal::reply_to,
     journal::correlation_id,
+);
+
+const TIMELINE: (
+    journal::position,
+    journal::version,
+    journal::kind,
+    journal::time,
+    journal::decided_at,
+    journal::body,
+    journal::results,
+    journal::policy,
+) = (
+    journal::position,
+    journal::version,
+    journal::kind,
+    journal::time,
+    journal::decided_at,
+    journal::body,
+    journal::results,
+    journal::policy,
 );
 
 pub(super) const SEEN: (

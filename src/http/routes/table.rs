@@ -14,7 +14,7 @@ use crate::{
     domain::access::Verb,
     http::{
         actions, approvals, asyncapi, audit, conversations, customers, escalations, events, export,
-        intake, leads, openapi, parked, policy, requests, results, status, tickets,
+        intake, leads, openapi, parked, policy, requests, results, status, story, tickets,
     },
 };
 
@@ -179,6 +179,9 @@ pub const ROUTES: &[Route] = &[
     Route::new(Get, "/v1/requests/{id}", LOOK_OR_ASK, "A request for an action.")
         .answers(200, "request")
         .by(|| routing::get(requests::show)),
+    Route::new(Get, "/v1/requests/{id}/story", VIEW, "All that became of a request, in the order of time: entries of the audit log, and the same in sentences.")
+        .answers(200, "{request: request, entries: [{sequence: integer, at: time, actor: actor, action: text, outcome: text, rules: [text], checks: [object], effects: [object]}], sentences: [text]}")
+        .by(|| routing::get(story::tell)),
     Route::new(Post, "/v1/requests/{id}/reversal", REVERSE, "Asks for an action to be undone, as a request of its own.")
         .takes("{reason: text, params?: object}")
         .answers(202, "request")

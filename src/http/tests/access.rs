@@ -39,6 +39,7 @@ const CASES: &str = "
     POST /v1/actions/{name}/requests: agent ai manager rule
     GET /v1/requests: agent ai manager rule viewer
     GET /v1/requests/{id}: agent ai manager rule viewer
+    GET /v1/requests/{id}/story: agent manager viewer
     POST /v1/requests/{id}/reversal: manager
     POST /v1/requests/{id}/cancellation: agent ai manager rule system
     POST /v1/requests/{id}/resolution: manager

@@ -200,6 +200,9 @@ fn results_and_timelines_are_listed_oldest_first() {
         let versions: Vec<i64> = timeline.iter().map(|row| row.version).collect();
         assert_eq!(versions, [1, 2, 3]);
         assert_eq!(timeline[2].time, at(5));
+        let found = reader.journal_at(&[5, 1, 99]).expect("reads");
+        let found: Vec<i64> = found.iter().map(|row| row.position).collect();
+        assert_eq!(found, [1, 5]);
         let mut positions = |after, limit, conversation| -> Vec<i64> {
             let rows = reader.results(after, limit, conversation).expect("reads");
             rows.iter().map(|row| row.position).collect()
