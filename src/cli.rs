@@ -30,6 +30,7 @@ mod client;
 mod failure;
 mod offline;
 mod output;
+mod story;
 
 use std::{future::Future, process::ExitCode};
 

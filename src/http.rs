@@ -36,6 +36,7 @@ mod shape;
 mod signature;
 mod state;
 mod status;
+mod story;
 mod stream;
 mod submit;
 #[cfg(test)]

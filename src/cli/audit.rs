@@ -23,6 +23,7 @@ use super::{
   provost audit search --conversation c-1001
   provost audit search --actor dana --outcome denied --from 2026-11-01T00:00:00Z
   provost audit show 42
+  provost audit show req_01j…                           the whole story of a request
   provost audit export --file audit.jsonl               the whole log, to be kept elsewhere
   provost audit export --format csv --action ticket.updated > tickets.csv
   provost audit verify --file audit.jsonl               needs nothing but the file
@@ -41,10 +42,10 @@ pub struct Args {
 enum Command {
     /// Search entries, the newest first
     Search(Search),
-    /// Show one entry
+    /// Show one entry, or all that became of one request
     Show {
-        /// Its sequence
-        sequence: u64,
+        /// The entry's sequence, or the request's id
+        id: String,
     },
     /// Write the log to a file; the export is on record itself
     Export(Export),
@@ -156,9 +157,12 @@ pub(super) async fn main(args: Args) -> Result<(), Failure> {
                 ],
             )
         }
-        Command::Show { sequence } => {
+        Command::Show { id } => {
             let client = Client::new(&args.connection)?;
-            let path = format!("/v1/audit/{}", segment(&sequence.to_string()));
+            if id.parse::<u64>().is_err() {
+                return super::story::show(&client, output, &id).await;
+            }
+            let path = format!("/v1/audit/{}", segment(&id));
             show(output, &client.get(&path, &[]).await?)
         }
         Command::Export(wanted) => export(&Client::new(&args.connection)?, &wanted).await,

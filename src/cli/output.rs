@@ -120,7 +120,7 @@ pub(super) fn cell(value: &Value) -> String {
 }
 
 /// Writes a value as a person reads it, on one line.
-fn printable(value: &Value) -> String {
+pub(super) fn printable(value: &Value) -> String {
     let text = match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
