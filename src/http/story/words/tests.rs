@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::audit::AuditBody;
 
-fn request(more: Value) -> Request {
+fn request(more: &Value) -> Request {
     let mut request = json!({
         "request_id": "r-1", "subject": "c-1", "action": "refund",
         "params": {"amount": 20, "order_id": "A-1"},
@@ -23,6 +23,7 @@ fn request(more: Value) -> Request {
 }
 
 /// An entry: at which minute, who, what, its checks and effects, and its cause.
+#[expect(clippy::needless_pass_by_value, reason = "each is written in place")]
 fn entry(minute: u32, actor: &Value, action: &str, rest: Value) -> (AuditBody, Option<Cause>) {
     let mut body = json!({
         "v": 1, "at": format!("2026-11-20T08:{minute:02}:00Z"), "actor": actor, "action": action,
@@ -80,6 +81,7 @@ fn approval() -> Approval {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a long story")]
 fn the_story_of_a_request_that_was_approved_tried_twice_done_and_undone() {
     let bot = json!({"kind": "ai", "id": "bot"});
     let [dan, mia] = ["dan", "mia"].map(|id| json!({"kind": "agent", "id": id}));
@@ -89,7 +91,7 @@ fn the_story_of_a_request_that_was_approved_tried_twice_done_and_undone() {
     let ended = |attempt: u32, fate: &str| json!({"effect": "attempt_ended", "request_id": "r-1", "attempt": attempt, "fate": fate});
     let undoing = |effect: &str| json!({"effect": effect, "request_id": "r-2", "reverses": "r-1"});
     let told = json!({"effect": "send_message", "reason": "action:refund"});
-    let done = request(json!({
+    let done = request(&json!({
         "state": "reversed", "approval_id": "apr_1", "output": {"refund_id": 7},
         "checks": [{"check": "action", "outcome": "passed"},
             {"check": "limits", "outcome": "approval", "rule": "Refunds a day", "detail": "120 of 100"},
@@ -177,7 +179,7 @@ fn the_story_of_a_request_that_was_confirmed_and_of_which_nobody_knows() {
     let mia = json!({"kind": "agent", "id": "mia"});
     let own = |effect: &str| json!({"effect": effect, "request_id": "r-1"});
     let told = json!({"effect": "send_message", "reason": "confirmation:refund"});
-    let unknown = request(json!({
+    let unknown = request(&json!({
         "actor": {"kind": "system", "id": "rule:Late parcels", "roles": ["rule"]},
         "state": "failed", "code": "upstream", "reason": "it is not in the bank's list",
     }));
@@ -224,7 +226,7 @@ fn the_story_of_a_request_that_was_confirmed_and_of_which_nobody_knows() {
 fn the_story_of_a_request_that_was_rejected_and_of_one_that_was_withdrawn() {
     let mia = json!({"kind": "agent", "id": "mia"});
     let rejected =
-        request(json!({"state": "denied", "code": "rejected", "reason": "rejected: too much"}));
+        request(&json!({"state": "denied", "code": "rejected", "reason": "rejected: too much"}));
     let denied =
         json!({"effect": "action_denied", "request_id": "r-1", "code": "rejected", "rule": null});
     let vote = json!({"effect": "approval_vote", "approval_id": "apr_2", "request_id": "r-1", "decision": "reject"});
@@ -234,7 +236,7 @@ fn the_story_of_a_request_that_was_rejected_and_of_one_that_was_withdrawn() {
         "approval.decided",
         json!({"outcome": "denied", "effects": [vote, denied], "cause": {"reason": "too much"}}),
     )];
-    let withdrawn = request(json!({"state": "cancelled", "reverses": "r-0", "params": {}}));
+    let withdrawn = request(&json!({"state": "cancelled", "reverses": "r-0", "params": {}}));
     let called_off =
         json!({"effect": "approval_cancelled", "approval_id": "apr_2", "reason": "withdrawn"});
     let own = |effect: &str| json!({"effect": effect, "request_id": "r-1", "approval_id": "apr_2"});
