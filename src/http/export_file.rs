@@ -163,7 +163,7 @@ pub fn to_csv(rows: &[AuditRow], is_first: bool) -> Vec<u8> {
 }
 
 /// Keeps a spreadsheet from taking a text for a formula.
-fn inert(text: &str) -> String {
+pub(super) fn inert(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{text}")
     } else {

@@ -7,6 +7,7 @@ mod audit;
 mod customers;
 mod intake;
 mod seals;
+mod reports;
 mod requests;
 mod story;
 mod writes;

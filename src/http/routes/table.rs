@@ -14,7 +14,7 @@ use crate::{
     domain::access::Verb,
     http::{
         actions, approvals, asyncapi, audit, conversations, customers, escalations, events, export,
-        intake, leads, openapi, parked, policy, requests, results, status, story, tickets,
+        intake, leads, openapi, parked, policy, reports, requests, results, status, story, tickets,
     },
 };
 
@@ -291,7 +291,14 @@ pub const ROUTES: &[Route] = &[
         .answers(200, "{clocks: [object]}"),
     Route::new(Post, "/v1/sla/repin", OPERATE, "Moves running clocks to today's policy.").takes("object"),
     Route::new(Get, "/v1/anomalies", VIEW, "What was out of the usual.").query(PAGE).answers(200, LISTING),
-    Route::new(Get, "/v1/reports/{name}", VIEW, "A report."),
+    Route::new(Get, "/v1/reports/{name}", VIEW, "A report, counted from the audit log. `actions`: how often each was asked for, and what became of it.")
+        .query(&[
+            p("from", "time", "Not before this time; from the beginning of the log when absent."),
+            p("to", "time", "Before this time; up to now when absent."),
+            p("format", r#""json"|"csv""#, "The form; json when absent."),
+        ])
+        .answers(200, "{from?: time, to: time, items: [{action: text, asked: integer, denied: integer, denied_by_code: object, approved: integer, approved_by: object, rejected: integer, cancelled: integer, succeeded: integer, failed: integer, unknown: integer, reversed: integer}]}")
+        .by(|| routing::get(reports::report)),
     Route::new(Post, "/v1/channels/{name}/test", OPERATE, "Posts a test notice to a channel."),
     Route::new(Get, "/v1/parked", OPERATE, "What could not be understood, the newest first.")
         .query(PAGE)
