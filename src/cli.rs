@@ -17,6 +17,7 @@ pub mod leads;
 pub mod migrate;
 pub mod parked;
 pub mod publish;
+pub mod reports;
 pub mod requests;
 pub mod results;
 pub mod rules;
@@ -98,6 +99,9 @@ enum Command {
     /// Erase what is kept of a customer
     #[command(visible_alias = "customer")]
     Customers(customers::Args),
+    /// See what happened over a time, in numbers
+    #[command(visible_alias = "report")]
+    Reports(reports::Args),
     /// Check, list, test and explain the policy; needs no daemon
     Rules(rules::Args),
     /// Make, list and revoke tokens; works on the database
@@ -138,6 +142,7 @@ pub fn main() -> ExitCode {
         Command::Parked(args) => block_on(parked::main(args)),
         Command::Audit(args) => block_on(audit::main(args)),
         Command::Customers(args) => block_on(customers::main(args)),
+        Command::Reports(args) => block_on(reports::main(args)),
         Command::Token(args) => token::main(args),
         Command::Status(args) => block_on(status::main(args)),
         Command::Migrate(args) => migrate::main(&args),

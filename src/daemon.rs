@@ -14,10 +14,10 @@ mod consume;
 mod crash_point;
 mod dispatch;
 mod due;
+mod erase;
 mod gather;
 #[cfg(test)]
 mod governed;
-mod erase;
 mod identity;
 mod intake;
 mod lane;

@@ -29,6 +29,7 @@ mod page;
 mod parked;
 mod policy;
 pub mod problem;
+mod reports;
 mod requests;
 mod results;
 mod routes;

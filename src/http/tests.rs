@@ -6,9 +6,9 @@ mod approvals;
 mod audit;
 mod customers;
 mod intake;
-mod seals;
 mod reports;
 mod requests;
+mod seals;
 mod story;
 mod writes;
 

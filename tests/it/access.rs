@@ -32,6 +32,7 @@ const ASKING: &[&str] = &[
     "parked replay prk_1",
     "parked show prk_1",
     "publish EVENTS",
+    "reports actions",
     "requests ask refund",
     "requests cancel r-1",
     "requests list",
