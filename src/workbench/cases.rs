@@ -23,7 +23,7 @@ use crate::{
         directory::Directory,
         event::{Event, Rejection},
     },
-    policy::{Fault, Policy, Severity},
+    policy::{Fault, Policy, RuleSummary, Severity},
 };
 
 /// Outputs that fail a case unless it expects them.
@@ -153,10 +153,16 @@ pub fn run_all(
     report.untested = policy
         .rules()
         .iter()
+        .filter(|rule| is_within_reach(rule))
         .map(|rule| rule.name.to_string())
         .filter(|rule| !fired.contains(rule))
         .collect();
     report
+}
+
+/// Tells whether a case can have a rule fire. Nobody asks for actions in a case yet.
+fn is_within_reach(rule: &RuleSummary) -> bool {
+    rule.kind != "anomaly" && rule.on != ["action.requested"]
 }
 
 fn unreadable(fault: CaseFault) -> Failure {
@@ -376,7 +382,7 @@ mod tests {
         let failures: Vec<String> = report.failed.iter().map(ToString::to_string).collect();
         assert!(report.is_clean(), "{}", failures.join("\n"));
         assert_eq!(report.untested, [""; 0], "rules that fire in no case");
-        for rule in policy.rules() {
+        for rule in policy.rules().iter().filter(|rule| is_within_reach(rule)) {
             let beside = rule.file.replace(".rhai", case_file::SUFFIX);
             assert!(
                 files.contains_key(&beside),
@@ -416,7 +422,7 @@ escalation("Refunds", #{ keywords: ["refund"], priority: "medium", cooldown: "30
         let mut directory = Directory::default();
         let team = directory.teams["support"].clone();
         directory.teams.insert("billing".to_owned(), team);
-        assert_eq!(blocks("rhai").len(), 4, "one example a kind");
+        assert_eq!(blocks("rhai").len(), 9, "one example a section");
         for block in blocks("rhai") {
             let sources = Sources {
                 files: BTreeMap::from([("example.rhai".to_owned(), block)]),

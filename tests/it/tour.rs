@@ -189,7 +189,7 @@ async fn the_tour_of_the_readme_runs_as_it_is_written() {
             eventually("the mended rule is in force", async || {
                 tour_place
                     .run("provost results --type policy.loaded")
-                    .contains("\"rules\":21")
+                    .contains("\"rules\":25")
                     .then_some(())
             })
             .await;

@@ -259,8 +259,8 @@ fn declared_in(map: &Expr) -> Option<Vec<String>> {
     let found = members.0.iter().find(|(key, _)| key.as_str() == "history");
     match found {
         None => Some(Vec::new()),
-        Some((_, Expr::Map(named, _))) => {
-            let names = named.0.iter().map(|(name, _)| name.as_str().to_owned());
+        Some((_, Expr::Map(listed, _))) => {
+            let names = listed.0.iter().map(|(name, _)| name.as_str().to_owned());
             Some(names.collect())
         }
         Some((_, value)) => {

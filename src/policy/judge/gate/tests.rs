@@ -363,6 +363,50 @@ fn the_gates_are_explained() {
     "#);
 }
 
+/// The sample policy, where the actions are known that come along.
+fn sample() -> crate::policy::Policy {
+    let root = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let sources = crate::policy::Sources::read(&root.join("rules")).expect("readable");
+    let mut directory = crate::domain::directory::Directory::default();
+    for entry in std::fs::read_dir(root.join("config/actions")).expect("readable") {
+        let path = entry.expect("readable").path();
+        let name = path.file_stem().expect("a file").to_string_lossy();
+        directory.actions.insert(name.into_owned());
+    }
+    let policy = crate::policy::Policy::load(&sources, &directory).expect("it loads");
+    assert_eq!(policy.warnings(), []);
+    policy
+}
+
+#[test]
+fn the_sample_gates_discounts_and_contact_data() {
+    let policy = sample();
+    let percent = |percent: &str| {
+        let params = format!(r#"{{"percent": {percent}}}"#);
+        request(
+            "apply_discount",
+            serde_json::from_str(&params).expect("valid"),
+        )
+    };
+    let gate = policy.gate(&percent("10"));
+    assert_eq!((gate.limits.len(), gate.approvals.len()), (1, 0));
+    let gate = policy.gate(&percent("20.5"));
+    assert_eq!((gate.limits.len(), gate.approvals.len()), (1, 1));
+    let by_agent = changed(percent("25"), |r| r.actor.roles = vec!["agent".to_owned()]);
+    let gate = policy.gate(&by_agent);
+    assert_eq!((gate.limits.len(), gate.approvals.len()), (0, 1));
+    let gate = policy.gate(&percent("\"10\""));
+    assert!(gate.denials.iter().all(|denial| denial.is_unreadable) && gate.denials.len() == 2);
+    let contact = |params: Value| policy.gate(&request("update_contact_info", params));
+    assert_eq!(contact(json!({"phone": "1"})), Gate::default());
+    let gate = contact(json!({"phone": "1", "email": "a@b.example"}));
+    assert_eq!(gate.approvals[0].stages[0].approvers, ["agent", "manager"]);
+    assert_eq!(policy.watches()[0].measure.as_str(), "count");
+    for action in ["schedule_callback", "check_order_status", "create_ticket"] {
+        assert_eq!(policy.gate(&request(action, json!({}))), Gate::default());
+    }
+}
+
 const HISTORY: &str = r#"
     limit("l", #{ action: "refund", max_count: 1, history: #{ mine: #{ action: "refund", by: "customer", window: "24h" } },
         when: |r| r.history.mine.count >= 2 && r.history.mine.sum("amount") > 100 });
