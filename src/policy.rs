@@ -15,6 +15,7 @@ mod escalation;
 mod event_types;
 mod facts;
 mod fault;
+mod function;
 pub mod host;
 mod judge;
 mod kinds;
@@ -43,6 +44,7 @@ use std::sync::Arc;
 
 use rhai::OptimizationLevel;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::domain::{
     anomaly::Watch,
@@ -219,13 +221,33 @@ impl Policy {
         self.judge.histories(facts)
     }
 
-    /// Calls.
-    pub fn call(
-        &self,
-        _name: &str,
-        _params: &serde_json::Map<String, serde_json::Value>,
-    ) -> Result<serde_json::Value, String> {
-        Err("x".into())
+    /// Tells whether there is a `function` of this name.
+    pub fn has_function(&self, name: &str) -> bool {
+        let mut rules = self.rules.iter();
+        rules.any(|rule| rule.kind == function::KIND.name && &*rule.name == name)
+    }
+
+    /// Gives the fault of an action that names a function which is not there.
+    pub fn no_function(&self, action: &str, name: &str) -> Fault {
+        let functions = self
+            .rules
+            .iter()
+            .filter(|rule| rule.kind == function::KIND.name);
+        let near = functions
+            .map(|rule| (strsim::osa_distance(&rule.name, name), &rule.name))
+            .min()
+            .filter(|(distance, _)| *distance <= 3);
+        let place = format!("actions/{action}.toml");
+        let message = format!("the policy has no function `{name}`");
+        let fault = Fault::new(fault::FUNCTION, &place, rhai::Position::NONE, message);
+        fault.hinted(near.map(|(_, name)| format!("did you mean `{name}`?")))
+    }
+
+    /// Asks a `function` for its answer to the parameters of a request.
+    ///
+    /// *Errors*: there is none of that name, or what it raised.
+    pub fn call(&self, name: &str, params: &Arc<Map<String, Value>>) -> Result<Value, String> {
+        self.judge.answer(name, params)
     }
 
     /// Asks a `schedule` rule what it wants now that it is due; a rule that is gone wants nothing.

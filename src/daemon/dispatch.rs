@@ -13,7 +13,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::OwnedSemaphorePermit};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -70,11 +70,12 @@ pub(super) struct Ground {
 /// What an attempt may do when its time has come.
 enum Turn {
     /// Go out.
-    Send(
-        Arc<Integration>,
-        Arc<Bearing>,
-        Option<tokio::sync::OwnedSemaphorePermit>,
-    ),
+    Send {
+        integration: Arc<Integration>,
+        bearing: Arc<Bearing>,
+        /// Its place among the calls under way, given back when it is dropped.
+        _place: Option<OwnedSemaphorePermit>,
+    },
     /// It has ended without.
     Over(Ended),
 }
@@ -179,7 +180,11 @@ impl Inner {
         let Some(turn) = begun else { return };
         self.forget(&execution);
         let ended = match &turn {
-            Turn::Send(integration, bearing, _) => {
+            Turn::Send {
+                integration,
+                bearing,
+                ..
+            } => {
                 crash_point::pass("before_send");
                 let watch = Stopwatch::start();
                 let ended = self.perform(&execution, integration).await;
@@ -225,7 +230,11 @@ impl Inner {
         if bearing.pass(clock.now()).is_err() {
             return Turn::Over(Ended::Open);
         }
-        Turn::Send(Arc::clone(integration), bearing, place)
+        Turn::Send {
+            integration: Arc::clone(integration),
+            bearing,
+            _place: place,
+        }
     }
 
     /// Gives the answer to the same question, where it is kept and still good.

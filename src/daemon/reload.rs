@@ -25,7 +25,7 @@ use crate::{
         CatalogueSources, Config, ConfigFault, Env, Ground, read_catalogue, read_catalogue_over,
     },
     decide::Settings,
-    domain::{catalogue::Catalogue, directory::Directory, ids::leading_16},
+    domain::{action::Performer, catalogue::Catalogue, directory::Directory, ids::leading_16},
     policy::{Fault, Policy, Severity, Sources},
     workbench::{case_file, cases},
 };
@@ -161,6 +161,7 @@ impl Bundle {
         mut settings: Settings,
         catalogue: Catalogue,
     ) -> Result<Ruling, Vec<Fault>> {
+        settings.directory.actions = catalogue.actions.keys().cloned().collect();
         settings.catalogue = Arc::new(catalogue);
         let sources = Sources {
             files: self.rules.clone(),
@@ -169,13 +170,19 @@ impl Bundle {
             Policy::load(&sources, &settings.directory),
             Mappings::load(&self.mappings),
         ) {
-            (Ok(policy), Ok(mappings)) => Ok(Ruling {
-                version: Arc::from(self.version()),
-                policy: Arc::new(policy),
-                mappings: Arc::new(mappings),
-                catalogue_sources: Arc::new(self.catalogue.clone()),
-                settings: Arc::new(settings),
-            }),
+            (Ok(policy), Ok(mappings)) => {
+                let absent = absent_functions(&policy, &settings.catalogue);
+                if !absent.is_empty() {
+                    return Err(absent);
+                }
+                Ok(Ruling {
+                    version: Arc::from(self.version()),
+                    policy: Arc::new(policy),
+                    mappings: Arc::new(mappings),
+                    catalogue_sources: Arc::new(self.catalogue.clone()),
+                    settings: Arc::new(settings),
+                })
+            }
             (policy, mappings) => {
                 let mut faults = policy.err().unwrap_or_default();
                 faults.extend(mappings.err().unwrap_or_default());
@@ -183,6 +190,19 @@ impl Bundle {
             }
         }
     }
+}
+
+/// Gives a fault for every action that is performed by a function which the policy lacks.
+fn absent_functions(policy: &Policy, catalogue: &Catalogue) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for action in catalogue.actions.values() {
+        if let Performer::Function(name) = &action.performer
+            && !policy.has_function(name)
+        {
+            faults.push(policy.no_function(&action.name, name));
+        }
+    }
+    faults
 }
 
 /// Where a ruling is read from.

@@ -93,7 +93,8 @@ impl Decide for Answered {
                 errors: Vec::new(),
                 escalates: false,
             };
-            return case.deny(request, &refusal, None);
+            case.deny(request, &refusal, None)?;
+            return case.ask_rules(None);
         }
         let approved = match &request.approval_id {
             Some(id) => Some(case.named_approval(id)?),
@@ -102,7 +103,8 @@ impl Decide for Answered {
         let approved = approved.filter(|known| known.state == ApprovalState::Approved);
         let mut request = request;
         request.is_confirmed = true;
-        case.pass(request, approved)
+        case.pass(request, approved)?;
+        case.ask_rules(None)
     }
 
     fn foresees(&self) -> Vec<Need> {

@@ -30,7 +30,8 @@ impl Decide for Requested {
     fn decide(&self, case: &mut Case<'_>) -> Result<(), Stop> {
         let mut actor = case.actor();
         actor.roles = case.roles();
-        case.reverse(&self.request_id, actor, self.params.as_ref())
+        case.reverse(&self.request_id, actor, self.params.as_ref())?;
+        case.ask_rules(None)
     }
 
     fn foresees(&self) -> Vec<Need> {

@@ -26,7 +26,8 @@ struct Decided {
 
 impl Decide for Decided {
     fn decide(&self, case: &mut Case<'_>) -> Result<(), Stop> {
-        case.vote(&self.approval_id, self.decision, self.reason.as_deref())
+        case.vote(&self.approval_id, self.decision, self.reason.as_deref())?;
+        case.ask_rules(None)
     }
 
     fn foresees(&self) -> Vec<Need> {

@@ -43,7 +43,7 @@ impl Case<'_> {
         request: Request,
         action: &Action,
     ) -> Result<(), Stop> {
-        let answered = self.policy.call(name, &request.params);
+        let answered = self.policy.call(name, &Arc::new(request.params.clone()));
         match answered {
             Ok(answer) => self.take_output(request, action, answer),
             Err(error) => self.fail(request, "upstream", &error),

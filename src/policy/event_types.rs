@@ -9,7 +9,12 @@ use super::{
 
 /// The inbound types of this version, by name.
 pub(super) const KNOWN: &[&str] = &[
+    "action.cancelled",
+    "action.confirmed",
+    "action.declined",
     "action.requested",
+    "action.reversal_requested",
+    "approval.decided",
     "call.answered",
     "call.ended",
     "call.ringing",
@@ -27,11 +32,6 @@ pub(super) const KNOWN: &[&str] = &[
 
 /// The inbound types of later versions, by name.
 pub(super) const LATER: &[&str] = &[
-    "action.cancelled",
-    "action.confirmed",
-    "action.declined",
-    "action.reversal_requested",
-    "approval.decided",
     "procedure.cancelled",
     "procedure.requested",
     "ticket.closed_as",

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rhai::{Array, Dynamic, Engine, FnPtr, GlobalRuntimeState, Map, NativeCallContext, Position};
 
 use super::{
-    anomaly, approval, escalation, limit, on, route,
+    anomaly, approval, escalation, function, limit, on, route,
     rule::{Checked, Made},
     schedule,
     spec::{Key, Wrong},
@@ -43,6 +43,7 @@ pub(super) const KINDS: &[&Kind] = &[
     &anomaly::KIND,
     &approval::KIND,
     &escalation::KIND,
+    &function::KIND,
     &limit::KIND,
     &on::KIND,
     &route::KIND,

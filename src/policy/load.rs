@@ -359,7 +359,7 @@ schedule("s", #{ cron: "0 9 * * 1", then: || resolve() });
 schedule("t", #{ cron: "0 9 * * Mon", timezone: "Europe/Berln", then: |a, b| resolve() });
 escalation("x", #{ channels: "web", sentiment_below: 2, ticket: "old", when: true });
 sla("l", #{ segments: ["gold"] });
-on("action.confirmed", "later", #{ then: |e| start_procedure("a", #{}) });
+on("procedure.requested", "later", #{ then: |e| start_procedure("a", #{}) });
 let n = naem + 1;
 "##;
         insta::assert_snapshot!(faults(&[("a.rhai", text)]), @r##"
@@ -383,7 +383,7 @@ let n = naem + 1;
         a.rhai:8:65: `ticket`: wants `true`, `false` or `"new"`, not the text `old` [PV-RULE-004]
         a.rhai:8:78: `when`: wants a closure such as `|e| …`, not `true` [PV-RULE-004]
         a.rhai:9:1: the rule kind `sla` is not yet known to this version [PV-RULE-014]
-        a.rhai:10:4: the event type `action.confirmed` is not yet known to this version [PV-RULE-014]
+        a.rhai:10:4: the event type `procedure.requested` is not yet known to this version [PV-RULE-014]
         a.rhai:10:46: the effect `start_procedure` is not yet known to this version [PV-RULE-014]
         a.rhai:11:9: the variable `naem` is not defined [PV-RULE-010]
         "##);

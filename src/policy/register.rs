@@ -187,7 +187,7 @@ impl<'a> Maker<'a> {
         value: &Dynamic,
     ) -> Option<Wrong> {
         let wanted: &[usize] = match takes? {
-            Takes::Closure | Takes::Key => &[1],
+            Takes::Calculation | Takes::Closure | Takes::Key => &[1],
             Takes::Timer => &[0, 1],
             _ => return None,
         };

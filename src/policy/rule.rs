@@ -52,6 +52,8 @@ pub(super) enum Action {
     Approval(Box<Approval>),
     /// Watches for what is out of the usual.
     Watch(Box<Watch>),
+    /// Answers an action that calculates or validates.
+    Answer(FnPtr),
     /// Asks a closure when it is due.
     Timer {
         /// The cron expression.

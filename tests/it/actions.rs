@@ -11,6 +11,7 @@ use crate::support::{
 on_both_databases!(
     an_action_is_carried_out_once_and_its_answer_is_told,
     each_way_of_misbehaving_has_its_end,
+    of_twenty_at_once_exactly_the_seven_pass_that_fit,
     killed_at_every_step_nothing_is_lost_and_nothing_doubled,
     what_waits_is_decided_by_people_over_the_api,
     what_was_not_sent_at_a_stop_is_sent_by_the_next_daemon,
@@ -148,6 +149,34 @@ async fn each_way_of_misbehaving_has_its_end(kind: Kind) {
         done.keys().all(|key| key.starts_with("provost-")),
         "{done:?}"
     );
+    daemon.stop().await;
+}
+
+async fn of_twenty_at_once_exactly_the_seven_pass_that_fit(kind: Kind) {
+    let stub = Stub::start().await;
+    let rig = Rig::embedded(kind);
+    furnish(&rig, &stub);
+    rig.rule(
+        "budget.rhai",
+        r##"limit("Payments", #{ action: "pay", by: "everyone", window: "1d", max_sum: 75, field: "amount" });"##,
+    );
+    let mut daemon = rig.start().await;
+    let twenty = (0..20).map(|number| {
+        let id = format!("r{number}");
+        let params = json!({"way": "ok", "order": id, "amount": 10});
+        let event = asked(&id, "pay", &format!("c{number}"), &params);
+        let daemon = &daemon;
+        async move { daemon.deliver(&[event]).await }
+    });
+    futures_util::future::join_all(twenty).await;
+    let mut states = Vec::new();
+    for number in 0..20 {
+        let request = ends(&daemon, &format!("r{number}")).await;
+        states.push(request["state"].as_str().expect("a state").to_owned());
+    }
+    let passed = states.iter().filter(|state| *state == "succeeded").count();
+    assert_eq!(passed, 7, "{states:?}");
+    assert_eq!(stub.done().len(), 7);
     daemon.stop().await;
 }
 

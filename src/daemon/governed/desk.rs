@@ -15,6 +15,7 @@ use crate::{
         execution::{Ended, Execution},
         ids::SubjectId,
         request::{Request, RequestState},
+        schema::Schema,
         time::{Span, Timestamp},
         world::World,
     },
@@ -147,7 +148,16 @@ digits = { type = "string" }
 phone_id = { type = "string" }
 "#;
 
-const ACTIONS: [(&str, &str); 10] = [
+const QUOTE: &str = r#"
+description = "Estimates a quote"
+function = "quote"
+allow = ["ai"]
+[params.properties]
+pieces = { type = "number" }
+price = { type = "number" }
+"#;
+
+const ACTIONS: [(&str, &str); 11] = [
     ("big_refund", BIG_REFUND),
     ("charge", CHARGE),
     ("discount", DISCOUNT),
@@ -155,6 +165,7 @@ const ACTIONS: [(&str, &str); 10] = [
     ("lead", LEAD),
     ("log_issue", LOG_ISSUE),
     ("look_up", LOOK_UP),
+    ("quote", QUOTE),
     ("refund", REFUND),
     ("ship", SHIP),
     ("tones", TONES),
@@ -260,6 +271,15 @@ impl Desk {
 
     pub(super) fn settings_mut(&mut self) -> &mut Settings {
         &mut self.settings
+    }
+
+    /// Lets an action take any parameters, so that only the policy is left to judge them.
+    pub(super) fn any_params(&mut self, name: &str) {
+        let catalogue = Arc::make_mut(&mut self.settings.catalogue);
+        let action = catalogue.actions.get_mut(name).expect("an action");
+        let action = Arc::make_mut(action);
+        action.params = Schema::new(json!({"type": "object"})).expect("a schema");
+        action.confirmation = None;
     }
 
     /// Moves the clock on.

@@ -198,6 +198,9 @@ impl Checker<'_> {
                 (Takes::Closure | Takes::Key | Takes::Timer, Some(closure)) => {
                     self.closure(&closure, &[Form::EVENT], reach);
                 }
+                (Takes::Calculation, Some(closure)) => {
+                    self.closure(&closure, &[Form::Free], reach);
+                }
                 _ => {
                     self.expression(value, reach);
                 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use rhai::{Dynamic, FnPtr, NativeCallContext, Position};
+use rhai::{Dynamic, Engine, FnPtr, NativeCallContext, Position};
+use serde_json::{Map, Value};
 
 use super::{GATED, Judge, gate::Stand};
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
         fault::Located,
         rule::{Action, Rule},
         sandbox::{self, CALL_OPERATIONS},
+        value::{Free, MAX_JSON_BYTES, to_json},
     },
 };
 
@@ -74,7 +76,8 @@ impl Judge {
         match &rule.action {
             Action::Approval(approval) => Ok(Asked::Stands(approval.stand(lazy.facts))),
             Action::Limit(limit) => Ok(Asked::Stands(self.stand(rule, limit, lazy)?)),
-            Action::Effects(_)
+            Action::Answer(_)
+            | Action::Effects(_)
             | Action::Route { .. }
             | Action::Then(_)
             | Action::Timer { .. }
@@ -107,9 +110,11 @@ impl Judge {
     pub(super) fn act(&self, rule: &Rule, lazy: &mut Lazy) -> Result<Vec<Effect>, RuleFailure> {
         match &rule.action {
             Action::Effects(effects) => Ok(effects.clone()),
-            Action::Approval(_) | Action::Limit(_) | Action::Route { .. } | Action::Watch(_) => {
-                Ok(Vec::new())
-            }
+            Action::Answer(_)
+            | Action::Approval(_)
+            | Action::Limit(_)
+            | Action::Route { .. }
+            | Action::Watch(_) => Ok(Vec::new()),
             Action::Then(then) | Action::Timer { then, .. } => {
                 let answer = self.call(rule, then, lazy)?;
                 effects::read(answer, &rule.name).map_err(|error| failure(rule, error))
@@ -123,43 +128,70 @@ impl Judge {
         closure: &FnPtr,
         lazy: &mut Lazy,
     ) -> Result<Dynamic, RuleFailure> {
-        let global = &rule.home.global;
         let engine = if lazy.is_gate {
             &self.strict
         } else {
             &self.engine
         };
-        let context = NativeCallContext::new_with_all_fields(
-            engine,
-            closure.fn_name(),
-            None,
-            global,
-            Position::NONE,
-        );
-        let answer = if rule.takes_event(closure) {
-            let mut arguments = [lazy.event(rule)];
-            sandbox::guarded(CALL_OPERATIONS, || {
-                closure.call_raw(&context, None, &mut arguments)
-            })
+        if rule.takes_event(closure) {
+            run(engine, rule, closure, &mut [lazy.event(rule)])
         } else {
-            sandbox::guarded(CALL_OPERATIONS, || {
-                closure.call_raw(&context, None, &mut [])
-            })
-        };
-        answer.map_err(|error| {
-            let found = Located::of(&error, &rule.home.file);
-            if found.line == 0 {
-                return failure(rule, found.message);
-            }
-            RuleFailure {
-                rule: Arc::clone(&rule.name),
-                file: found.file.into(),
-                line: found.line,
-                column: found.column,
-                error: found.message,
-            }
-        })
+            run(engine, rule, closure, &mut [])
+        }
     }
+
+    /// Asks a `function` for its answer.
+    ///
+    /// *Errors*: there is none of that name, or what it raised.
+    pub(in crate::policy) fn answer(
+        &self,
+        name: &str,
+        params: &Arc<Map<String, Value>>,
+    ) -> Result<Value, String> {
+        let asked = self.rules.iter().find_map(|rule| match &rule.action {
+            Action::Answer(closure) if &*rule.name == name => Some((rule, closure)),
+            _ => None,
+        });
+        let Some((rule, closure)) = asked else {
+            return Err(format!("the policy has no function `{name}`"));
+        };
+        let given = Dynamic::from(Free::members(params));
+        // A calculation compares strictly, as a gate does: what rests on it may be money.
+        let answer = run(&self.strict, rule, closure, &mut [given]);
+        let answer = answer.map_err(|failure| failure.error)?;
+        to_json(&answer, &mut MAX_JSON_BYTES.clone())
+    }
+}
+
+fn run(
+    engine: &Engine,
+    rule: &Rule,
+    closure: &FnPtr,
+    arguments: &mut [Dynamic],
+) -> Result<Dynamic, RuleFailure> {
+    let context = NativeCallContext::new_with_all_fields(
+        engine,
+        closure.fn_name(),
+        None,
+        &rule.home.global,
+        Position::NONE,
+    );
+    let answer = sandbox::guarded(CALL_OPERATIONS, || {
+        closure.call_raw(&context, None, arguments)
+    });
+    answer.map_err(|error| {
+        let found = Located::of(&error, &rule.home.file);
+        if found.line == 0 {
+            return failure(rule, found.message);
+        }
+        RuleFailure {
+            rule: Arc::clone(&rule.name),
+            file: found.file.into(),
+            line: found.line,
+            column: found.column,
+            error: found.message,
+        }
+    })
 }
 
 pub(super) fn failure(rule: &Rule, error: String) -> RuleFailure {
@@ -180,7 +212,8 @@ impl Rule {
                 team: team.clone(),
                 assign: assign.clone(),
             }),
-            Action::Approval(_)
+            Action::Answer(_)
+            | Action::Approval(_)
             | Action::Effects(_)
             | Action::Limit(_)
             | Action::Then(_)
@@ -197,7 +230,8 @@ impl Rule {
                     .get_script_fn(closure.fn_name(), closure.curry().len() + 1)
                     .is_some()
             }),
-            Action::Approval(_)
+            Action::Answer(_)
+            | Action::Approval(_)
             | Action::Effects(_)
             | Action::Limit(_)
             | Action::Then(_)

@@ -25,7 +25,7 @@ impl Judge {
         let mut considered = Vec::with_capacity(self.rules.len());
         for rule in &self.rules {
             let finding = match &rule.action {
-                Action::Timer { .. } | Action::Watch(_) => continue,
+                Action::Answer(_) | Action::Timer { .. } | Action::Watch(_) => continue,
                 Action::Route { .. } if facts.state.draft.is_none() => continue,
                 Action::Route { .. } => {
                     let finding = self.explain_rule(rule, &draft, &mut lazy);

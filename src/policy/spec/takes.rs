@@ -39,6 +39,8 @@ pub(in crate::policy) enum Takes {
     Assign,
     /// What a window goes by.
     By,
+    /// A closure that gets the parameters of a request.
+    Calculation,
     /// A closure that gets the event.
     Closure,
     /// A whole number from 1 on.
@@ -132,6 +134,7 @@ impl Takes {
             Self::Askers => "a role, `customer` among them, or an array of them",
             Self::Assign => "`\"least_open\"`, `\"round_robin\"` or a person",
             Self::By => "`\"customer\"`, `\"actor\"`, `\"conversation\"` or `\"everyone\"`",
+            Self::Calculation => "a closure such as `|params| …`",
             Self::Closure => "a closure such as `|e| …`",
             Self::Count => "a whole number from 1 to 100",
             Self::Cron => "a cron expression",
@@ -173,7 +176,7 @@ impl Takes {
         directory: &Directory,
     ) -> Result<(), Wrong> {
         match self {
-            Self::Closure | Self::Timer => self.only(value.is_fnptr(), value),
+            Self::Calculation | Self::Closure | Self::Timer => self.only(value.is_fnptr(), value),
             Self::Key if value.is_fnptr() => Ok(()),
             Self::Flag => self.only(value.is_bool(), value),
             Self::Ticket => {
