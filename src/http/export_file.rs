@@ -15,7 +15,7 @@ use crate::domain::{
 };
 
 /// The head of a CSV export.
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 15] = [
     "sequence",
     "position",
     "at",
@@ -23,6 +23,8 @@ const COLUMNS: [&str; 13] = [
     "actor_id",
     "action",
     "subject",
+    "customer",
+    "amount",
     "outcome",
     "rules",
     "event_id",
@@ -139,6 +141,7 @@ pub fn to_csv(rows: &[AuditRow], is_first: bool) -> Vec<u8> {
     }
     for row in rows {
         let body: Option<AuditBody> = serde_json::from_str(&row.entry.body).ok();
+        let amount = body.as_ref().and_then(|body| body.amount);
         let (event_id, source, rules) = body
             .map(|body| (body.event_id, body.source, body.rules.join("; ")))
             .unwrap_or_default();
@@ -151,6 +154,8 @@ pub fn to_csv(rows: &[AuditRow], is_first: bool) -> Vec<u8> {
             inert(id),
             inert(&row.action),
             inert(row.subject.as_str()),
+            inert(row.customer.as_deref().unwrap_or_default()),
+            amount.map(|amount| amount.to_string()).unwrap_or_default(),
             row.outcome.to_owned(),
             inert(&rules),
             inert(&event_id),

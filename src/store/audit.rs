@@ -286,10 +286,10 @@ impl Narrow<'_> {
         order: Order,
         (first, last): (i64, i64),
     ) -> Result<Vec<i64>, StoreError> {
-        let least = self.filter.amount_min.unwrap_or(i64::MIN);
-        let most = self.filter.amount_max.unwrap_or(i64::MAX);
+        let lowest = self.filter.amount_min.unwrap_or(i64::MIN);
+        let highest = self.filter.amount_max.unwrap_or(i64::MAX);
         let mut all: Vec<i64> = on!(connection, c => audit::table
-            .filter(audit::amount.between(least, most))
+            .filter(audit::amount.between(lowest, highest))
             .limit(NARROW + 1)
             .select(audit::sequence)
             .load(c)?);
@@ -305,7 +305,7 @@ impl Narrow<'_> {
         Ok(on!(connection, c => {
             let mut query = audit::table
                 .filter(audit::amount.is_not_null())
-                .filter(audit::amount.between(least, most))
+                .filter(audit::amount.between(lowest, highest))
                 .filter(audit::sequence.between(first, last))
                 .limit(STRIDE)
                 .select(audit::sequence)
