@@ -253,7 +253,7 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[0].starts_with("sequence,position,at,actor_kind"));
         assert!(
-            lines[1].contains(",system,'=cmd|x,ticket.updated,c,denied,A; B,"),
+            lines[1].contains(",system,'=cmd|x,ticket.updated,c,,,denied,A; B,"),
             "{text}"
         );
         assert!(!String::from_utf8_lossy(&to_csv(&[row("x")], false)).contains("sequence,"));
