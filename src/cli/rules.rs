@@ -140,17 +140,19 @@ impl Place {
         if !read.faults.is_empty() {
             return Err(refuse(args.output, "catalogue", &read.faults));
         }
+        let mut directory = config.directory();
+        directory.actions = read.catalogue.actions.keys().cloned().collect();
         Ok(Self {
             config: args.config.clone(),
             folder,
             sources,
             version: bundle.version(),
             settings: Settings {
-                directory: config.directory(),
+                directory,
+                names_others: config.names_others(),
                 source: config.source,
                 conversation_url: config.conversation_url,
-                catalogue: std::sync::Arc::default(),
-                names_others: false,
+                catalogue: std::sync::Arc::new(read.catalogue),
             },
             output: args.output,
         })
