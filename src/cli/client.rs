@@ -123,11 +123,35 @@ impl Refusal {
     /// Gives what went wrong in one sentence.
     pub(super) fn detail(&self) -> String {
         let text = |name| self.problem.get(name).and_then(Value::as_str);
+        if let Some(faults) = self.faults() {
+            return faults;
+        }
         match (text("detail"), text("title")) {
             (Some(detail), _) if !detail.is_empty() => detail.to_owned(),
             (_, Some(title)) => title.to_owned(),
             _ => format!("the daemon answered {}", self.status),
         }
+    }
+}
+
+impl Refusal {
+    /// Names what is wrong with parameters, each by its place; `None` for all other problems.
+    fn faults(&self) -> Option<String> {
+        let errors = self.problem.get("errors")?.as_array()?;
+        let faults: Option<Vec<String>> = errors
+            .iter()
+            .map(|error| {
+                let (path, message) = (error["path"].as_str()?, error["message"].as_str()?);
+                Some(if path.is_empty() {
+                    message.to_owned()
+                } else {
+                    format!("`{path}`: {message}")
+                })
+            })
+            .collect();
+        faults
+            .filter(|faults| !faults.is_empty())
+            .map(|faults| faults.join("; "))
     }
 }
 
@@ -330,6 +354,22 @@ mod tests {
     #[test]
     fn an_id_stays_one_segment() {
         assert_eq!(segment("a/b c?ü"), "a%2Fb%20c%3F%C3%BC");
+    }
+
+    #[test]
+    fn faulty_parameters_are_named_by_their_place() {
+        let of = |errors: Value| Refusal {
+            status: StatusCode::BAD_REQUEST,
+            problem: json!({"detail": "all of it", "errors": errors}),
+            retry_after: None,
+        };
+        let faults = json!([
+            {"path": "amount", "message": "\"x\" is not of type \"number\""},
+            {"path": "", "message": "\"order_id\" is a required property"},
+        ]);
+        insta::assert_snapshot!(of(faults).detail(), @r#"`amount`: "x" is not of type "number"; "order_id" is a required property"#);
+        let policy = json!([{"file": "a.rhai", "line": 1, "message": "no"}]);
+        assert_eq!(of(policy).detail(), "all of it");
     }
 
     #[test]

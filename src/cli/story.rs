@@ -25,7 +25,7 @@ fn told(story: &Value) -> String {
     let text = |name: &str| output::printable(&story["request"][name]);
     lines.push(String::new());
     lines.push(format!(
-        "Request {} is {} now.",
+        "Request {} stands at: {}.",
         text("request_id"),
         text("state").replace('_', " ")
     ));
@@ -47,7 +47,7 @@ mod tests {
         2026-11-20T08:00:00Z bot asked for `refund`.
         2026-11-20T08:00:00Z It waits.
 
-        Request r-1 is awaiting approval now.
+        Request r-1 stands at: awaiting approval.
         ");
     }
 }
