@@ -14,16 +14,17 @@
 //! The modules in reading order; an arrow points from what is used to who uses it:
 //!
 //! ```text
-//!  domain ─► policy ─► decide ─► workbench ─► daemon ─► http ─► cli
-//!  domain ─► connectors, outbound, store, broker ┘
+//!  domain ─► policy, connectors ─► decide ─► workbench ─► daemon ─► http ─► cli
+//!  domain ─► outbound, store, broker ─────────────────────┘
 //! ```
 //!
 //! - [`domain`]: the nouns and their state machines; what is loaded, wanted, written.
 //! - [`policy`]: the rules that operations teams write, compiled and asked.
-//! - [`decide`]: the verb; (policy, world, input, now) → outcome, without any I/O.
+//! - [`connectors`]: from a request for an action to what is sent, and from an answer to what it means.
+//! - [`decide`]: the verb; (policy, world, input, now) → outcome, without any I/O. `decide::gate`
+//!   is the governed path of every action.
 //! - [`workbench`]: decide with other hands around it: cases, check, explain.
-//! - [`connectors`]: from a request for an action to what is sent, and back; not wired in yet.
-//! - [`outbound`]: the way out over HTTP, behind the address guard; not wired in yet.
+//! - [`outbound`]: the way out, behind the address guard: HTTP, mail, foreign databases.
 //! - [`store`]: SQLite and PostgreSQL; the journal, the state, the audit log.
 //! - [`broker`]: RabbitMQ; sessions, topology, deliveries, confirmed publication.
 //! - [`daemon`]: the running whole; batches, the relay, reloads, schedules, life and death.

@@ -163,11 +163,7 @@ pub(super) fn house(
         reading: reading(&config, &in_force, &clock),
         in_force,
         relay: Arc::clone(&relay),
-        envelope: Envelope {
-            results_exchange: Arc::from(config.broker.results_exchange.as_str()),
-            dead_exchange: Arc::from(config.broker.dead_exchange.as_str()),
-            has_broker,
-        },
+        envelope: envelope(&config, has_broker),
         identity: Arc::clone(&identity),
         persons: Arc::new(Persons::new(clock.clone())),
         status: Arc::new(Status::default()),
@@ -185,14 +181,7 @@ pub(super) fn house(
         Arc::clone(&shared.status),
     );
     let stop_relay = CancellationToken::new();
-    let link = has_broker.then(|| {
-        let settings = broker::Settings {
-            urls: config.broker.urls(),
-            broker: config.broker.clone(),
-            queues: config.queues.clone(),
-        };
-        broker::start(settings, stop_relay.clone())
-    });
+    let link = has_broker.then(|| broker::start(link_settings(&config), stop_relay.clone()));
     let publisher = link.as_ref().map(|link| link.publisher.clone());
     dispatch.connect(intake.clone(), publisher);
     House {
@@ -207,6 +196,22 @@ pub(super) fn house(
         shared,
         intake,
         gate,
+    }
+}
+
+fn envelope(config: &Config, has_broker: bool) -> Envelope {
+    Envelope {
+        results_exchange: Arc::from(config.broker.results_exchange.as_str()),
+        dead_exchange: Arc::from(config.broker.dead_exchange.as_str()),
+        has_broker,
+    }
+}
+
+fn link_settings(config: &Config) -> broker::Settings {
+    broker::Settings {
+        urls: config.broker.urls(),
+        broker: config.broker.clone(),
+        queues: config.queues.clone(),
     }
 }
 

@@ -346,13 +346,13 @@ impl Inner {
             traceparent: None,
             headers: Vec::new(),
         };
-        let published = tokio::time::timeout(timeout, publisher.publish(vec![outgoing])).await;
+        let confirmed = tokio::time::timeout(timeout, publisher.publish(vec![outgoing])).await;
         let answered = |status: u16, body: Value| Ended::Answered {
             status,
             retry_after: None,
             body,
         };
-        match published {
+        match confirmed {
             Ok(Ok(fates)) if fates.contains(&Published::Unroutable) => {
                 answered(404, json!({"error": "no queue is bound for it"}))
             }

@@ -425,11 +425,11 @@ fn built_in_actions_are_done_by_the_house_at_once() {
 
 #[test]
 fn a_rule_asks_along_the_same_path_as_everybody() {
-    let policy = r##"
+    let policy = r#"
         on("call.ringing", "Look up the caller", #{
             then: |e| [run_action("refund", #{order_id: "A-1", amount: 3})]
         });
-    "##;
+    "#;
     let mut desk = Desk::new(policy);
     let phone = json!({"id": "p", "from": "+49", "to": "+48", "direction": "in"});
     let out = desk.deliver("call.ringing", json!({"phone": phone}));
@@ -465,9 +465,9 @@ fn too_few_people_left_to_decide_escalates_at_once() {
 
 #[test]
 fn a_calculation_is_exact_and_its_mistake_is_a_failure() {
-    let policy = r##"
+    let policy = r#"
         function("quote", #{ answer: |p| #{ total: p.pieces * p.price } });
-    "##;
+    "#;
     let mut desk = Desk::new(policy);
     let params = r#"{"pieces": 3, "price": 0.10}"#;
     let params: Value = serde_json::from_str(params).expect("JSON");
@@ -481,7 +481,7 @@ fn a_calculation_is_exact_and_its_mistake_is_a_failure() {
     assert_eq!(out.one("action.failed")["code"], "upstream");
 }
 
-const LIMITED: &str = r##"
+const LIMITED: &str = r#"
     limit("Refunds in all", #{
         action: "refund", by: "everyone", window: "30d",
         max_sum: 200, field: "amount", max_each: 80,
@@ -493,7 +493,7 @@ const LIMITED: &str = r##"
     approval("Large refunds", #{
         action: "refund", field: "amount", above: 60, approvers: ["manager"], required: 1,
     });
-"##;
+"#;
 
 #[test]
 fn refund_limits_reserve_release_and_keep() {
@@ -566,12 +566,12 @@ fn thresholds_gate_by_value_and_no_text_slips_under_one() {
 
 #[test]
 fn a_gate_that_fails_is_no_permission() {
-    let policy = r##"
+    let policy = r#"
         on("action.requested", "Odd", #{
             when: |e| e.request.action == "refund",
             then: |e| if e.params.amount > e.params.missing { [deny("no")] } else { [] },
         });
-    "##;
+    "#;
     let mut desk = Desk::new(policy);
     let out = desk.ask("r1", "refund", refund(&json!(5)), ai());
     assert!(
@@ -585,12 +585,12 @@ fn a_gate_that_fails_is_no_permission() {
 
 #[test]
 fn rules_deny_with_their_reason_and_ask_the_customer() {
-    let policy = r##"
+    let policy = r#"
         on("action.requested", "Closed", #{
             then: |e| if e.request.action == "ship" { [deny("the warehouse is closed")] }
                       else { [require_confirmation("Really?")] },
         });
-    "##;
+    "#;
     let mut desk = Desk::new(policy);
     let out = desk.ask("r1", "ship", json!({}), ai());
     assert_eq!(out.denied(), ("rule", "the warehouse is closed"));

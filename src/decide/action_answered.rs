@@ -33,8 +33,12 @@ pub(super) const DECLINED: InboundType = InboundType {
 };
 
 fn read(data: &Map<String, Value>, answer: Answer) -> Result<Arc<dyn Decide>, Rejection> {
-    let Stated { request_id, .. } = payload::read(data)?;
-    Ok(Arc::new(Answered { request_id, answer }))
+    let stated: Stated = payload::read(data)?;
+    Ok(Arc::new(Answered {
+        request_id: stated.request_id,
+        reason: stated.reason,
+        answer,
+    }))
 }
 
 #[derive(Debug, Deserialize)]
@@ -43,7 +47,6 @@ struct Stated {
     #[expect(dead_code, reason = "read to be checked; the case names the actor")]
     actor: Actor,
     #[serde(default)]
-    #[expect(dead_code, reason = "read to be checked; the journal keeps it")]
     reason: Option<String>,
 }
 
@@ -57,6 +60,7 @@ enum Answer {
 #[derive(Debug)]
 struct Answered {
     request_id: String,
+    reason: Option<String>,
     answer: Answer,
 }
 
@@ -73,7 +77,7 @@ impl Decide for Answered {
                 let detail = format!("`{}` did not ask for it, and may not work on it", actor.id);
                 return Err(Stop::refuse(Reason::Forbidden, "data.actor", detail));
             }
-            case.cancel_request(&self.request_id, "withdrawn")?;
+            case.cancel_request(&self.request_id, "withdrawn", self.reason.as_deref())?;
             return case.ask_rules(None);
         }
         if !approvals::is_customer(&actor) {

@@ -40,8 +40,9 @@ impl Decide for Requested {
     fn decide(&self, case: &mut Case<'_>) -> Result<(), Stop> {
         let mut actor = case.actor();
         actor.roles = case.roles();
-        if let Some(known) = case.world.request(&self.request_id)? {
-            return self.again(case, &Arc::clone(known), &actor);
+        let known = case.world.request(&self.request_id)?.map(Arc::clone);
+        if let Some(known) = known.filter(|_| !self.dry_run) {
+            return self.again(case, &known, &actor);
         }
         let request = case.new_request(
             self.request_id.clone(),

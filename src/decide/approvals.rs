@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Case, Stop,
     gate::{Refusal, Wanted, owners_needed},
+    requests::known_members,
 };
 use crate::domain::{
     access::{Verb, Wish},
@@ -108,7 +109,7 @@ impl Case<'_> {
             "channel": known.map(|known| known.channel.clone()),
             "checks": request.checks,
         });
-        match context {
+        match known_members(context) {
             Value::Object(context) => context,
             _ => Map::new(),
         }
@@ -176,6 +177,7 @@ impl Case<'_> {
             .map_err(|fault| refused(&fault))?;
         self.record(json!({
             "effect": "approval_vote", "approval_id": id, "request_id": approval.request_id,
+            "action": approval.action,
             "decision": decision, "on_behalf": voter.on_behalf,
         }));
         match approval.state {
@@ -236,10 +238,10 @@ impl Case<'_> {
         let votes = approval.votes.iter();
         let by: Vec<Value> = votes
             .map(|vote| {
-                json!({
+                known_members(json!({
                     "actor": vote.actor, "decision": vote.decision, "reason": vote.reason,
                     "at": vote.at, "on_behalf": vote.on_behalf,
-                })
+                }))
             })
             .collect();
         self.publish_about(

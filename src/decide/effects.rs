@@ -51,7 +51,7 @@ impl Case<'_> {
     }
 
     /// Asks the house for an action, as a rule.
-    fn ask_for_action(&mut self, rule: &str, name: &str, params: Map<String, Value>) {
+    fn ask_for_action(&mut self, rule: &str, name: &str, params: &Map<String, Value>) {
         let request_id = self.make_id("req");
         let data = json!({
             "request_id": request_id, "action": name, "params": params, "actor": Actor::rule(rule),
@@ -89,7 +89,7 @@ impl Case<'_> {
                 );
                 self.record(json!({"effect": "resolve"}));
             }
-            Effect::RunAction { name, params } => self.ask_for_action(rule, &name, params),
+            Effect::RunAction { name, params } => self.ask_for_action(rule, &name, &params),
             Effect::Deny { .. }
             | Effect::RequireApproval { .. }
             | Effect::RequireConfirmation { .. } => {

@@ -73,7 +73,7 @@ impl Decide for ExecutionEnded {
         };
         match (verdict, action) {
             (Verdict::Done, Some(action)) => case.take_output(request, &action, body(&self.ended)),
-            (Verdict::Done, None) => case.succeed(request, body(&self.ended)),
+            (Verdict::Done, None) => case.succeed(request, &body(&self.ended)),
             (Verdict::Unknown, _) => case.end_unknown(request, &summary(&self.ended)),
             (Verdict::Failed(failure), _) => {
                 let code = code(failure, &self.ended);
@@ -232,7 +232,7 @@ impl Decide for RequestResolved {
             "reason": self.reason,
         }));
         if self.is_done {
-            case.succeed(request, Value::Null)
+            case.succeed(request, &Value::Null)
         } else {
             case.fail(request, "upstream", &self.reason)
         }

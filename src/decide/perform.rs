@@ -30,7 +30,7 @@ impl Case<'_> {
         match &action.performer {
             Performer::BuiltIn(built_in) => {
                 let output = self.perform_built_in(*built_in, &request)?;
-                self.succeed(request, output)
+                self.succeed(request, &output)
             }
             Performer::Function(name) => self.perform_function(name, request, action),
             Performer::Operation { integration, .. } => self.execute(request, action, integration),
@@ -58,7 +58,7 @@ impl Case<'_> {
         answer: Value,
     ) -> Result<(), Stop> {
         match connectors::http::output(&action.output, answer) {
-            Ok(output) => self.succeed(request, output),
+            Ok(output) => self.succeed(request, &output),
             Err(faults) => {
                 let said: Vec<String> = faults
                     .iter()
@@ -125,7 +125,7 @@ impl Case<'_> {
                 Ok(json!({}))
             }
             BuiltIn::TagSession => {
-                if let Some(tag) = text(params, "tag").filter(|_| self.has_conversation(request)) {
+                if let Some(tag) = text(params, "tag").filter(|_| request.has_conversation()) {
                     self.tag(tag);
                 }
                 Ok(json!({}))
@@ -168,7 +168,7 @@ impl Case<'_> {
         let (email, name, phone) = (of("email"), of("name"), of("phone"));
         let lead = Lead {
             lead_id: self.make_id("led"),
-            conversation_id: request.subject.clone(),
+            conversation_id: request.has_conversation().then(|| request.subject.clone()),
             email: email.unwrap_or_default(),
             name,
             phone,
@@ -179,9 +179,6 @@ impl Case<'_> {
         let mut data = serde_json::to_value(&lead).unwrap_or_default();
         if let Some(data) = data.as_object_mut() {
             data.remove("created_at");
-            if !self.has_conversation(request) {
-                data.remove("conversation_id");
-            }
         }
         self.publish("lead.created", data);
         let lead_id = lead.lead_id.clone();

@@ -59,11 +59,6 @@ impl Case<'_> {
         actions.get(&request.action).map(Arc::clone)
     }
 
-    /// Tells whether a request belongs to a conversation.
-    pub(super) fn has_conversation(&self, request: &Request) -> bool {
-        request.subject != request.request_id
-    }
-
     /// Gives the values that the templates of a request's action take.
     pub(super) fn values_of(&self, request: &Request) -> Map<String, Value> {
         let known = self.conversation();
@@ -91,7 +86,7 @@ impl Case<'_> {
             request.state = to;
         }
         request.updated_at = self.now;
-        if self.has_conversation(&request) {
+        if request.has_conversation() {
             let id = &request.request_id;
             let is_listed = self
                 .conversation()
@@ -116,7 +111,7 @@ impl Case<'_> {
     /// Publishes a report about a request: `request_id`, `action`, and what `more` adds.
     pub(super) fn report(&mut self, kind: &'static str, request: &Request, more: Value) {
         let mut data = json!({"request_id": request.request_id, "action": request.action});
-        if self.has_conversation(request) {
+        if request.has_conversation() {
             data["conversation_id"] = json!(request.subject);
         }
         if let Value::Object(more) = more {
@@ -137,7 +132,7 @@ impl Case<'_> {
         let Some(action) = self.action_of(request) else {
             return;
         };
-        let Some(template) = text(&action).filter(|_| self.has_conversation(request)) else {
+        let Some(template) = text(&action).filter(|_| request.has_conversation()) else {
             return;
         };
         let mut values = self.values_of(request);
@@ -259,7 +254,7 @@ impl Case<'_> {
         self.end_as(AuditOutcome::Denied);
         self.record(json!({
             "effect": "action_denied", "request_id": request.request_id, "action": request.action,
-            "code": refusal.code, "rule": refusal.rule,
+            "code": refusal.code, "rule": refusal.rule, "reverses": request.reverses,
         }));
         // Whoever is handed to a person is told so by the transfer.
         if refusal.escalates {
@@ -279,7 +274,7 @@ impl Case<'_> {
             json!({"prompt": prompt}),
         );
         self.record_move("action_awaiting_confirmation", &request);
-        if self.has_conversation(&request) {
+        if request.has_conversation() {
             self.send_message(prompt, &format!("confirmation:{}", request.action));
         }
         Ok(())
@@ -297,9 +292,9 @@ impl Case<'_> {
     }
 
     /// Ends a request that was carried out.
-    pub(super) fn succeed(&mut self, mut request: Request, output: Value) -> Result<(), Stop> {
+    pub(super) fn succeed(&mut self, mut request: Request, output: &Value) -> Result<(), Stop> {
         if let Some(action) = self.action_of(&request) {
-            self.keep_output(&request, &action, &output);
+            self.keep_output(&request, &action, output);
         }
         request.output = Some(output.clone());
         request.succeeded_at = Some(self.now);
@@ -313,14 +308,14 @@ impl Case<'_> {
         self.say(
             &request,
             |action| action.say.succeeded.as_ref(),
-            Some(&output),
+            Some(output),
         );
         self.reversal_ended(&request, true, "")
     }
 
     /// Puts looked-up values into the conversation's attributes, where the action says so.
     fn keep_output(&mut self, request: &Request, action: &Action, output: &Value) {
-        let (Value::Object(members), true) = (output, self.has_conversation(request)) else {
+        let (Value::Object(members), true) = (output, request.has_conversation()) else {
             return;
         };
         if action.output.attributes.is_empty() {
@@ -385,13 +380,19 @@ impl Case<'_> {
             .map(|known| known.waiting_requests.clone());
         let waiting = waiting.unwrap_or_default();
         for id in &waiting {
-            self.cancel_request(id, "conversation")?;
+            self.cancel_request(id, "conversation", None)?;
         }
         Ok(())
     }
 
     /// Withdraws a request that waits.
-    pub(super) fn cancel_request(&mut self, id: &str, reason: &'static str) -> Result<(), Stop> {
+    pub(super) fn cancel_request(
+        &mut self,
+        id: &str,
+        why: &'static str,
+        stated: Option<&str>,
+    ) -> Result<(), Stop> {
+        let reason = stated.unwrap_or(why);
         let Some(request) = self.request(id)? else {
             return Ok(());
         };
@@ -399,7 +400,7 @@ impl Case<'_> {
         check_move(&request, RequestState::Cancelled)?;
         self.release(&mut request)?;
         if let Some(approval_id) = request.approval_id.clone() {
-            self.cancel_approval(&approval_id, reason)?;
+            self.cancel_approval(&approval_id, why)?;
         }
         request.reason = Some(reason.to_owned());
         let request = self.put_request(request, RequestState::Cancelled)?;
@@ -418,7 +419,7 @@ impl Case<'_> {
 
     /// Hands the conversation to a person: an escalation, and the transfer that says so to the customer.
     pub(super) fn hand_to_person(&mut self, request: &Request, trigger: Trigger, reason: &str) {
-        if !self.has_conversation(request) {
+        if !request.has_conversation() {
             return;
         }
         self.ask_for_help(request, trigger, reason);
@@ -437,7 +438,7 @@ impl Case<'_> {
 
     /// Escalates, where there is a conversation.
     pub(super) fn ask_for_help(&mut self, request: &Request, trigger: Trigger, reason: &str) {
-        if !self.has_conversation(request) {
+        if !request.has_conversation() {
             return;
         }
         let wish = Escalate {
@@ -449,6 +450,17 @@ impl Case<'_> {
         if let Value::Object(data) = data {
             self.ask_house("escalation.requested", data);
         }
+    }
+}
+
+/// Leaves the members of an object out that are not known.
+pub(super) fn known_members(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let members = members.into_iter();
+            Value::Object(members.filter(|(_, member)| !member.is_null()).collect())
+        }
+        other => other,
     }
 }
 

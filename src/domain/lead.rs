@@ -9,8 +9,9 @@ use super::time::Timestamp;
 pub struct Lead {
     /// `led_…`.
     pub lead_id: String,
-    /// Where it came up.
-    pub conversation_id: String,
+    /// The conversation in which it came up, if it was in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation_id: Option<String>,
     /// The address.
     pub email: String,
     /// The name.

@@ -243,6 +243,13 @@ impl fmt::Display for RequestState {
     }
 }
 
+impl Request {
+    /// Tells whether it belongs to a conversation, and is not its own subject.
+    pub fn has_conversation(&self) -> bool {
+        self.subject != self.request_id
+    }
+}
+
 /// Gives the digest of exactly what is asked for: an approval counts for this and nothing else.
 pub fn digest(action: &str, params: &Map<String, Value>) -> [u8; 32] {
     let mut hash = Sha256::new();

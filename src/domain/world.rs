@@ -202,6 +202,26 @@ impl World {
                     Some(Arc::clone(escalation)),
                 );
             }
+            Change::Request { .. }
+            | Change::Approval(_)
+            | Change::Execution(_)
+            | Change::ExecutionOver(_)
+            | Change::Reserve(..)
+            | Change::Release(..) => self.apply_to_actions(change),
+            Change::TeamTurn(team) => {
+                if let Some(load) = self.teams.get_mut(team) {
+                    load.turn += 1;
+                }
+            }
+            Change::NumberTaken => {
+                self.numbers.pop_front();
+            }
+            Change::Lead(_) | Change::Park(_) | Change::Seal(_) | Change::Unpark(_) => {}
+        }
+    }
+
+    fn apply_to_actions(&mut self, change: &Change) {
+        match change {
             Change::Request { request, .. } => {
                 let id = request.request_id.clone();
                 self.requests.insert(id, Some(Arc::clone(request)));
@@ -227,15 +247,16 @@ impl World {
                     budget.release(reservation.amount);
                 }
             }
-            Change::TeamTurn(team) => {
-                if let Some(load) = self.teams.get_mut(team) {
-                    load.turn += 1;
-                }
-            }
-            Change::NumberTaken => {
-                self.numbers.pop_front();
-            }
-            Change::Lead(_) | Change::Park(_) | Change::Seal(_) | Change::Unpark(_) => {}
+            Change::Conversation(_)
+            | Change::Escalation(_)
+            | Change::Lead(_)
+            | Change::Message(_)
+            | Change::NumberTaken
+            | Change::Park(_)
+            | Change::Seal(_)
+            | Change::TeamTurn(_)
+            | Change::Ticket(_)
+            | Change::Unpark(_) => {}
         }
     }
 

@@ -17,6 +17,9 @@ on_both_databases!(
     what_was_not_sent_at_a_stop_is_sent_by_the_next_daemon,
 );
 
+/// What the payments know Provost by.
+const TOKEN: &str = "s3cret-of-payments";
+
 const PAYMENT: &str = r#"
 description = "Pays"
 integration = "payments"
@@ -43,6 +46,7 @@ base_url = "{url}"
 honours_idempotency_key = true
 idempotency_window = "24h"
 allow_addresses = ["127.0.0.0/8"]
+auth = {{ kind = "bearer", token = "${{file:pay.token}}" }}
 [operations.pay]
 method = "POST"
 path = "/{{{{way}}}}"
@@ -53,6 +57,7 @@ body = {{ order = "{{{{order}}}}", amount = "{{{{amount}}}}" }}
 
 /// A rig whose catalogue reaches the stub; `gated` waits for a manager first.
 fn furnish(rig: &Rig, stub: &Stub) {
+    rig.configuration("pay.token", TOKEN);
     rig.configuration("integrations/payments.toml", &payments(&stub.url));
     rig.configuration("actions/pay.toml", PAYMENT);
     let gated = format!("approval = \"require\"\napprovers = [\"manager\"]\n{PAYMENT}");
@@ -99,6 +104,13 @@ async fn an_action_is_carried_out_once_and_its_answer_is_told(kind: Kind) {
     let calls = stub.calls();
     assert_eq!(calls.len(), 1);
     assert_eq!(calls[0].key, "provost-r1");
+    assert_eq!(calls[0].authorization, format!("Bearer {TOKEN}"));
+    assert!(!daemon.log().contains(TOKEN), "a secret stands in no log");
+    for table in ["requests", "executions", "journal", "audit"] {
+        let bodies = rig.database.values(&format!("SELECT body FROM {table}"));
+        let shown = bodies.iter().any(|body| body.contains(TOKEN));
+        assert!(!shown, "a secret stands in no table: {table}");
+    }
     assert_eq!(
         calls[0].body["amount"].to_string(),
         "5.10",
@@ -158,7 +170,7 @@ async fn of_twenty_at_once_exactly_the_seven_pass_that_fit(kind: Kind) {
     furnish(&rig, &stub);
     rig.rule(
         "budget.rhai",
-        r##"limit("Payments", #{ action: "pay", by: "everyone", window: "1d", max_sum: 75, field: "amount" });"##,
+        r#"limit("Payments", #{ action: "pay", by: "everyone", window: "1d", max_sum: 75, field: "amount" });"#,
     );
     let mut daemon = rig.start().await;
     let twenty = (0..20).map(|number| {

@@ -11,7 +11,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::{Path, State},
-    http::{HeaderMap, Response, StatusCode},
+    http::{HeaderMap, Response},
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -55,7 +55,6 @@ impl Stub {
             memory: Arc::default(),
         };
         let router = Router::new()
-            .fallback(axum::routing::any(Self::answer_any))
             .route("/{way}", axum::routing::any(Self::answer))
             .route("/{way}/{*rest}", axum::routing::any(Self::answer_below))
             .with_state(stub.clone());
@@ -71,10 +70,6 @@ impl Stub {
     /// Gives what was done, by key, and how often each key came.
     pub(crate) fn done(&self) -> BTreeMap<String, usize> {
         self.memory.lock().unwrap().done.clone()
-    }
-
-    async fn answer_any() -> StatusCode {
-        StatusCode::NOT_FOUND
     }
 
     async fn answer_below(

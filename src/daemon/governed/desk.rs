@@ -1,5 +1,10 @@
 //! A desk to put events on: a policy, a small catalogue, a clock, and what came out.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "the tests are read more easily without borrows"
+)]
+
 use std::{path::Path, sync::Arc};
 
 use serde_json::{Map, Value, json};
@@ -250,10 +255,10 @@ impl Desk {
         );
         assert_eq!(loaded.faults, [], "the catalogue");
         let directory = Directory::default();
-        let rules = Sources {
+        let texts = Sources {
             files: [("test.rhai".to_owned(), policy.to_owned())].into(),
         };
-        let policy = Policy::load(&rules, &directory).expect("a policy");
+        let policy = Policy::load(&texts, &directory).expect("a policy");
         Self {
             policy,
             settings: Settings {

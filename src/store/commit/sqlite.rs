@@ -41,14 +41,7 @@ pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<Written, 
         upsert_escalation(c, escalation)?;
     }
     actions::write(c, write)?;
-    for (name, turn) in &write.teams {
-        diesel::insert_into(teams::table)
-            .values((teams::name.eq(name), teams::turn.eq(turn)))
-            .on_conflict(teams::name)
-            .do_update()
-            .set(teams::turn.eq(excluded(teams::turn)))
-            .execute(c)?;
-    }
+    write_turns(c, &write.teams)?;
     for row in &write.audit {
         insert_audit(c, row)?;
     }
@@ -89,6 +82,18 @@ pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<Written, 
     } else {
         Written::Retired
     })
+}
+
+fn write_turns(c: &mut SqliteConnection, teams: &[(String, i64)]) -> Result<(), StoreError> {
+    for (name, turn) in teams {
+        diesel::insert_into(teams::table)
+            .values((teams::name.eq(name), teams::turn.eq(turn)))
+            .on_conflict(teams::name)
+            .do_update()
+            .set(teams::turn.eq(excluded(teams::turn)))
+            .execute(c)?;
+    }
+    Ok(())
 }
 
 fn insert_journal(c: &mut SqliteConnection, row: &JournalRow) -> QueryResult<usize> {

@@ -1,7 +1,7 @@
 //! The part of the writing statement that carries governed actions, on PostgreSQL.
 
 use crate::{
-    domain::record::Write,
+    domain::{approval::Approval, record::Write, request::Request, time::Timestamp},
     store::{commit::json, error::StoreError, fixed::Bind},
 };
 
@@ -119,7 +119,12 @@ pub(super) fn binds<'a>(write: &'a Write, columns: &'a Columns, binds: &mut Vec<
     let leads = &write.leads;
     binds.extend([
         Bind::Texts(leads.iter().map(|lead| &*lead.lead_id).collect()),
-        Bind::Texts(leads.iter().map(|lead| &*lead.conversation_id).collect()),
+        Bind::Texts(
+            leads
+                .iter()
+                .map(|lead| lead.conversation_id.as_deref().unwrap_or_default())
+                .collect(),
+        ),
         Bind::BigInts(leads.iter().map(|lead| lead.created_at.micros()).collect()),
         Bind::Texts(columns.leads.iter().map(String::as_str).collect()),
     ]);
@@ -129,7 +134,7 @@ fn request_binds<'a>(write: &'a Write, columns: &'a Columns, binds: &mut Vec<Bin
     let texts = columns.requests.iter().zip(&columns.actors);
     let rows: Vec<_> = write.requests.iter().zip(texts).collect();
     let (new, moved): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(one, _)| one.is_new);
-    let text = |of: fn(&crate::domain::request::Request) -> &str| {
+    let text = |of: fn(&Request) -> &str| {
         Bind::Texts(new.iter().map(|(one, _)| of(&one.request)).collect())
     };
     binds.extend([
@@ -160,7 +165,7 @@ fn request_binds<'a>(write: &'a Write, columns: &'a Columns, binds: &mut Vec<Bin
 
 fn approval_binds<'a>(write: &'a Write, columns: &'a Columns, binds: &mut Vec<Bind<'a>>) {
     let rows = &write.approvals;
-    let due = |one: &crate::domain::approval::Approval| one.due_at().map_or(-1, |at| at.micros());
+    let due = |one: &Approval| one.due_at().map_or(-1, Timestamp::micros);
     binds.extend([
         Bind::Texts(rows.iter().map(|one| &*one.approval_id).collect()),
         Bind::Texts(rows.iter().map(|one| &*one.request_id).collect()),

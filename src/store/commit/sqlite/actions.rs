@@ -8,6 +8,7 @@ use crate::{
         budget::{Budget, BudgetKey},
         execution::Execution,
         record::{Write, WrittenRequest},
+        time::Timestamp,
     },
     store::{
         commit::json,
@@ -53,7 +54,7 @@ pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<(), Store
         diesel::insert_into(leads::table)
             .values((
                 leads::lead_id.eq(&lead.lead_id),
-                leads::conversation_id.eq(&lead.conversation_id),
+                leads::conversation_id.eq(lead.conversation_id.as_deref().unwrap_or_default()),
                 leads::created_at.eq(lead.created_at.micros()),
                 leads::body.eq(json(lead)?),
             ))
@@ -100,7 +101,7 @@ fn upsert_approval(c: &mut SqliteConnection, approval: &Approval) -> Result<usiz
             approvals::action.eq(&approval.action),
             approvals::state.eq(approval.state.as_str()),
             approvals::requested_at.eq(approval.requested_at.micros()),
-            approvals::due_at.eq(approval.due_at().map(|at| at.micros())),
+            approvals::due_at.eq(approval.due_at().map(Timestamp::micros)),
             approvals::body.eq(json(approval)?),
         ))
         .on_conflict(approvals::approval_id)
