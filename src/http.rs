@@ -39,6 +39,7 @@ mod state;
 mod status;
 mod story;
 mod stream;
+pub mod stub;
 mod submit;
 #[cfg(test)]
 mod testing;

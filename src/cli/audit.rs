@@ -1,6 +1,6 @@
 //! `provost audit search | show | export | seals | verify`: who did what, and whether the log is whole.
 
-mod verify;
+pub(super) mod verify;
 
 use std::{
     fs::File,

@@ -193,7 +193,7 @@ fn first(desk: &mut Desk, secret: &str, now: Timestamp) -> Result<bool, StoreErr
 }
 
 /// Makes a new secret: 256 bits of the system's randomness.
-fn new_secret() -> Result<String, Failure> {
+pub(super) fn new_secret() -> Result<String, Failure> {
     let mut bytes = [0; 32];
     File::open("/dev/urandom")
         .and_then(|mut source| source.read_exact(&mut bytes))

@@ -52,7 +52,7 @@ const ASKING: &[&str] = &[
 /// Every subcommand that works on this machine's files, or on a database whose password it has.
 const LOCAL: &[&str] = &[
     "actions schema",
-    "bench",
+    "bench actions",
     "completions",
     "explain",
     "migrate",

@@ -22,12 +22,14 @@ use crate::{
     },
     domain::{
         ids::unhex,
+        record::Tail,
         seal::{Claim, SEALED, key_id},
     },
     http::{
         export_file::{End, from_line},
         verification::{Report, SLICE, Seals, Verification, seal_of},
     },
+    store::Reader,
 };
 
 /// Walk the whole chain and its seals, and name the first bad entry
@@ -168,12 +170,24 @@ fn walk(url: &str, wanted: &Verify) -> Result<Report, Failure> {
     wanted.complete(&mut seals)?;
     let total = u64::try_from(tail.audit_sequence).unwrap_or(0);
     let bar = indicatif::ProgressBar::new(total);
+    let report = walk_database(&mut reader, (seals, tail), |after| {
+        bar.set_position(u64::try_from(after).unwrap_or(0));
+    })?;
+    bar.finish_and_clear();
+    Ok(report)
+}
+
+/// Walks along the log of a database up to `tail`, and tells how far it is.
+pub(in crate::cli) fn walk_database(
+    reader: &mut Reader,
+    (seals, tail): (Seals, Tail),
+    mut told: impl FnMut(i64),
+) -> Result<Report, Failure> {
     let mut walk = Verification::until(tail, seals);
     while let Some(after) = walk.next() {
         walk.take(&reader.audit_slice(after, SLICE)?);
-        bar.set_position(u64::try_from(after).unwrap_or(0));
+        told(after);
     }
-    bar.finish_and_clear();
     Ok(walk.report())
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Args,
+    ground::Ground,
     load::Names,
     machine,
     report::{Figures, Plan, Rate},
@@ -20,8 +20,9 @@ use crate::{
     store::{Role, Store},
 };
 
-/// The policy of a bench.
-const POLICY: &str = include_str!("policy.rhai");
+/// What lies in the daemon's folder besides its settings: paths below it, and texts.
+pub(super) type Files<'a> = &'a [(&'a str, &'a str)];
+
 /// How long the daemon may take to be ready, to stop, and to move on.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is looked at.
@@ -46,12 +47,12 @@ struct Sample {
 }
 
 /// Brings the database up to date and fills its journal, if that is asked for.
-pub(super) fn prepare(args: &Args) -> Result<Plan, Failure> {
-    let store = Store::open(&args.database, Role::Tool)?;
+pub(super) fn prepare(ground: &Ground, rows: i64) -> Result<Plan, Failure> {
+    let store = Store::open(&ground.database, Role::Tool)?;
     store.migrate()?;
-    if args.rows > 0 {
-        super::say(&format!("filling the journal up to {} rows", args.rows));
-        store.desk().journal_fill(args.rows)?;
+    if rows > 0 {
+        super::say(&format!("filling the journal up to {rows} rows"));
+        store.desk().journal_fill(rows)?;
     }
     let journal_rows = store.reader().tail()?.position;
     Ok(Plan {
@@ -61,20 +62,26 @@ pub(super) fn prepare(args: &Args) -> Result<Plan, Failure> {
 }
 
 /// Gives how large the database is now, its largest tables first.
-pub(super) fn table_bytes(args: &Args) -> Result<Vec<(String, i64)>, Failure> {
-    Ok(Store::open(&args.database, Role::Tool)?.reader().sizes()?)
+pub(super) fn table_bytes(ground: &Ground) -> Result<Vec<(String, i64)>, Failure> {
+    Ok(Store::open(&ground.database, Role::Tool)?
+        .reader()
+        .sizes()?)
 }
 
 impl Daemon {
     /// Starts a daemon and waits until it is ready.
-    pub(super) async fn start(args: &Args) -> Result<Self, Failure> {
+    pub(super) async fn start(ground: &Ground, files: Files<'_>) -> Result<Self, Failure> {
         let folder = std::env::temp_dir().join(format!("provost-bench-{}", std::process::id()));
-        fs::create_dir_all(folder.join("rules"))?;
-        fs::write(folder.join("rules/bench.rhai"), POLICY)?;
-        fs::write(folder.join("provost.toml"), configuration(args))?;
+        fs::create_dir_all(&folder)?;
+        for (path, text) in files {
+            let path = folder.join(path);
+            fs::create_dir_all(path.parent().unwrap_or(&folder))?;
+            fs::write(path, text)?;
+        }
+        fs::write(folder.join("provost.toml"), configuration(ground))?;
         // Free a moment ago; a port that is taken meanwhile shows as a daemon that does not start.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-        let log = match &args.log {
+        let log = match &ground.log {
             Some(path) => Stdio::from(File::options().create(true).append(true).open(path)?),
             None => Stdio::null(),
         };
@@ -83,8 +90,8 @@ impl Daemon {
             .arg("--config")
             .arg(&folder)
             .env("PROVOST_RULES", folder.join("rules"))
-            .env("PROVOST_DATABASE_URL", &args.database)
-            .env("PROVOST_AMQP_URL", &args.amqp)
+            .env("PROVOST_DATABASE_URL", &ground.database)
+            .env("PROVOST_AMQP_URL", &ground.amqp)
             .env("PROVOST_HTTP_LISTEN", &address)
             .env("PROVOST_LOG", "warn")
             .stdin(Stdio::null())
@@ -104,6 +111,16 @@ impl Daemon {
         };
         daemon.wait_until_ready().await?;
         Ok(daemon)
+    }
+
+    /// Says where its API is.
+    pub(super) fn server(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Gives its resident memory and the peak of it. *Units*: MiB.
+    pub(super) fn memory_mib(&self) -> (u64, u64) {
+        machine::memory_mib(self.process.id())
     }
 
     async fn wait_until_ready(&mut self) -> Result<(), Failure> {
@@ -149,7 +166,7 @@ impl Daemon {
             }
             samples.push(sample);
             if sample.decided >= wanted * 0.1 {
-                early_mib.get_or_insert_with(|| machine::memory_mib(self.process.id()).0);
+                early_mib.get_or_insert_with(|| self.memory_mib().0);
             }
             let results = sample.published;
             if sample.decided >= wanted
@@ -157,7 +174,7 @@ impl Daemon {
                 && (results - before).abs() < 0.5
                 && self.is_idle().await?
             {
-                let (resident_mib, peak_mib) = machine::memory_mib(self.process.id());
+                let (resident_mib, peak_mib) = self.memory_mib();
                 let figures = Figures {
                     ready_ms: self.ready_ms,
                     early_mib: early_mib.unwrap_or(resident_mib),
@@ -256,9 +273,9 @@ fn value(text: &str, name: &str) -> f64 {
         .sum()
 }
 
-fn configuration(args: &Args) -> String {
+fn configuration(ground: &Ground) -> String {
     let names = Names::default();
-    let (queue_type, lanes) = (&args.queue_type, args.lanes);
+    let (queue_type, lanes) = (&ground.queue_type, ground.lanes);
     format!(
         "[broker]\nevents_exchange = \"{}\"\ninbox = \"{}\"\nresults_exchange = \"{}\"\ndead_exchange = \"{}\"\n\
          parked_queue = \"{}\"\nqueue_type = \"{queue_type}\"\n[database]\nlanes = {lanes}\n[policy]\nwatch = false\n",

@@ -5,9 +5,12 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use serde_json::json;
 
-use super::report::Latency;
+use super::{
+    ground::Ground,
+    report::{Latency, Spread},
+};
 use crate::{
-    broker::{Client, Fault, Outgoing, Published, QueueShape},
+    broker::{Client, Delivery, Fault, Outgoing, Published, QueueShape},
     cli::Failure,
     clock::{Clock, Stopwatch},
 };
@@ -49,20 +52,44 @@ impl Default for Names {
     }
 }
 
+impl Names {
+    /// Names every queue that a bench may leave behind.
+    pub(super) fn queues(self) -> [&'static str; 5] {
+        [
+            self.inbox,
+            self.sink,
+            self.relay_in,
+            self.relay_out,
+            self.parked,
+        ]
+    }
+}
+
 /// A steady rate.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     pub(super) per_second: u32,
     pub(super) seconds: u64,
-    pub(super) conversations: u64,
 }
 
-/// Where the load goes in, and where what follows comes out.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Way {
-    pub(super) exchange: &'static str,
-    pub(super) key: &'static str,
+/// What goes in, and where what follows comes out.
+pub(super) struct Way<'a> {
+    /// The queue that takes what follows.
     pub(super) sink: &'static str,
+    /// Makes the message of a number.
+    pub(super) message: &'a (dyn Fn(u64) -> Outgoing + Sync),
+    /// Gives the number of the message that something follows from.
+    pub(super) number: fn(&Delivery) -> Option<usize>,
+}
+
+/// The events of a bench.
+#[derive(Clone, Debug)]
+pub(super) struct Events {
+    exchange: Arc<str>,
+    key: &'static str,
+    /// Makes their ids differ from those of every other run.
+    run: i64,
+    conversations: u64,
 }
 
 /// Makes the relay's two queues.
@@ -76,15 +103,17 @@ pub(super) async fn make_relay_queues(client: &Client, queue_type: &str) -> Resu
         .await
 }
 
-/// Makes the queue that takes the results.
-pub(super) async fn make_sink(client: &Client, queue_type: &str) -> Result<(), Fault> {
+/// Makes the queue that takes the results of these types.
+pub(super) async fn make_sink(
+    client: &Client,
+    queue_type: &str,
+    types: &[&str],
+) -> Result<(), Fault> {
     let names = Names::default();
+    let bindings = types.iter().map(|one| (names.results_exchange, *one));
+    let bindings: Vec<(&str, &str)> = bindings.collect();
     client
-        .create_queue(
-            names.sink,
-            &shape(queue_type),
-            &[(names.results_exchange, "#")],
-        )
+        .create_queue(names.sink, &shape(queue_type), &bindings)
         .await
 }
 
@@ -95,21 +124,15 @@ fn shape(queue_type: &str) -> QueueShape {
     }
 }
 
-/// Publishes `events` events, confirmed.
+/// Publishes the messages of the numbers below `count`, confirmed.
 pub(super) async fn fill(
     client: &Client,
-    exchange: &str,
-    key: &str,
-    events: u64,
-    conversations: u64,
+    count: u64,
+    message: impl Fn(u64) -> Outgoing,
 ) -> Result<(), Failure> {
-    let run = Clock::machine().now().micros();
-    let exchange: Arc<str> = Arc::from(exchange);
     let mut under_way = FuturesUnordered::new();
-    for start in (0..events).step_by(usize::try_from(FILL).unwrap_or(1)) {
-        let batch: Vec<Outgoing> = (start..events.min(start + FILL))
-            .map(|number| message(&exchange, key, run, number, conversations))
-            .collect();
+    for start in (0..count).step_by(usize::try_from(FILL).unwrap_or(1)) {
+        let batch: Vec<Outgoing> = (start..count.min(start + FILL)).map(&message).collect();
         under_way.push(client.publish(batch));
         if under_way.len() >= FILLS
             && let Some(published) = under_way.next().await
@@ -132,45 +155,68 @@ fn check(published: &[Published]) -> Result<(), Failure> {
     ))
 }
 
-/// Makes the message of one event; `number` comes back as the results' `correlation_id`.
-fn message(exchange: &Arc<str>, key: &str, run: i64, number: u64, conversations: u64) -> Outgoing {
-    let conversation = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) % conversations.max(1);
-    let wish = if number.is_multiple_of(ESCALATES) {
-        "I want a refund for my last order"
-    } else {
-        "Where does my last order stand"
-    };
-    let mut event = json!({
-        "specversion": "1.0", "id": format!("{run}-{number}"), "source": "/bench", "type": "conversation.message",
-        "subject": format!("conversation-{conversation}"),
-        "data": {
-            "channel": "web",
-            "customer": {"id": format!("customer-{conversation}"), "segment": "consumer", "locale": "en"},
-            "message": {"id": format!("m-{number}"), "text": wish, "author": {"kind": "customer", "id": "c"}, "language": "en"},
-        },
-    });
-    let missing = EVENT_BYTES.saturating_sub(event.to_string().len());
-    event["data"]["message"]["text"] =
-        json!(format!("{wish}{}", " and so on".repeat(missing / 10)));
-    Outgoing {
-        exchange: Arc::clone(exchange),
-        routing_key: key.to_owned(),
-        body: event.to_string().into_bytes(),
-        message_id: format!("{run}-{number}"),
-        kind: "conversation.message".to_owned(),
-        correlation_id: Some(number.to_string()),
-        ..Outgoing::default()
+/// Gives the conversation that a number falls to.
+pub(super) fn conversation_of(number: u64, conversations: u64) -> u64 {
+    number.wrapping_mul(0x9E37_79B9_7F4A_7C15) % conversations.max(1)
+}
+
+/// Gives the number of the event that a result follows from.
+pub(super) fn number_of_event(delivery: &Delivery) -> Option<usize> {
+    delivery.correlation_id.as_deref()?.parse().ok()
+}
+
+impl Events {
+    /// Makes events of a run of their own.
+    pub(super) fn new(exchange: &str, key: &'static str, conversations: u64) -> Self {
+        Self {
+            exchange: Arc::from(exchange),
+            key,
+            run: Clock::machine().now().micros(),
+            conversations,
+        }
+    }
+
+    /// Makes the message of one event; `number` comes back as the results' `correlation_id`.
+    pub(super) fn message(&self, number: u64) -> Outgoing {
+        let run = self.run;
+        let conversation = conversation_of(number, self.conversations);
+        let wish = if number.is_multiple_of(ESCALATES) {
+            "I want a refund for my last order"
+        } else {
+            "Where does my last order stand"
+        };
+        let mut event = json!({
+            "specversion": "1.0", "id": format!("{run}-{number}"), "source": "/bench", "type": "conversation.message",
+            "subject": format!("conversation-{conversation}"),
+            "data": {
+                "channel": "web",
+                "customer": {"id": format!("customer-{conversation}"), "segment": "consumer", "locale": "en"},
+                "message": {"id": format!("m-{number}"), "text": wish, "author": {"kind": "customer", "id": "c"}, "language": "en"},
+            },
+        });
+        let missing = EVENT_BYTES.saturating_sub(event.to_string().len());
+        event["data"]["message"]["text"] =
+            json!(format!("{wish}{}", " and so on".repeat(missing / 10)));
+        Outgoing {
+            exchange: Arc::clone(&self.exchange),
+            routing_key: self.key.to_owned(),
+            body: event.to_string().into_bytes(),
+            message_id: format!("{run}-{number}"),
+            kind: "conversation.message".to_owned(),
+            correlation_id: Some(number.to_string()),
+            ..Outgoing::default()
+        }
     }
 }
 
 /// Publishes at a steady rate and measures how long each event's result takes.
 pub(super) async fn measure_latency(
     client: &Client,
-    amqp: &str,
-    pace: &Pace,
-    way: &Way,
+    ground: &Ground,
+    pace: Pace,
+    way: &Way<'_>,
 ) -> Result<Latency, Failure> {
-    let reader = Client::connect(&[amqp.to_owned()], Duration::from_secs(60)).await?;
+    let reader = ground.connect().await?;
     let mut inlet = reader.consume(way.sink, 2_000).await?;
     let total = u64::from(pace.per_second) * (pace.seconds + WARM_UP_SECONDS);
     let watch = Stopwatch::start();
@@ -183,11 +229,7 @@ pub(super) async fn measure_latency(
             inlet.next_many(&mut deliveries, 256).await?;
             let now = watch.elapsed().as_secs_f64() * 1_000.0;
             for delivery in deliveries.drain(..) {
-                let number: Option<usize> = delivery
-                    .correlation_id
-                    .as_deref()
-                    .and_then(|number| number.parse().ok());
-                if let Some(slot) = number
+                if let Some(slot) = (way.number)(&delivery)
                     .and_then(|number| received.get_mut(number))
                     .filter(|slot| slot.is_nan())
                 {
@@ -216,7 +258,10 @@ pub(super) async fn measure_latency(
         .skip(skipped)
         .map(|(sent, received)| received - sent)
         .collect();
-    Ok(Latency::of(pace.per_second, millis))
+    Ok(Latency {
+        rate: pace.per_second,
+        spread: Spread::of(millis),
+    })
 }
 
 /// How long the load runs before latencies count. *Units*: seconds.
@@ -225,13 +270,11 @@ const WARM_UP_SECONDS: u64 = 2;
 /// Publishes at a steady rate; gives when each event was handed over. *Units*: milliseconds.
 async fn publish_paced(
     client: &Client,
-    pace: &Pace,
-    way: &Way,
+    pace: Pace,
+    way: &Way<'_>,
     total: u64,
     watch: &Stopwatch,
 ) -> Result<Vec<f64>, Failure> {
-    let run = Clock::machine().now().micros();
-    let exchange: Arc<str> = Arc::from(way.exchange);
     let mut sent = Vec::with_capacity(usize::try_from(total).unwrap_or(0));
     let mut under_way = FuturesUnordered::new();
     let mut ticks = tokio::time::interval(Duration::from_millis(1));
@@ -246,9 +289,9 @@ async fn publish_paced(
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of events")]
                 let due = (watch.elapsed().as_secs_f64() * f64::from(pace.per_second)) as u64;
                 while number < due.min(total) {
-                    let event = message(&exchange, way.key, run, number, pace.conversations);
+                    let message = (way.message)(number);
                     sent.push(watch.elapsed().as_secs_f64() * 1_000.0);
-                    under_way.push(client.publish(vec![event]));
+                    under_way.push(client.publish(vec![message]));
                     number += 1;
                 }
             }

@@ -1,15 +1,10 @@
 //! The ceiling: a bare relay that consumes, publishes confirmed, and acknowledges. No rules, no database.
 
-use std::{
-    io::BufRead,
-    process::{Child, Command, Stdio},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesOrdered};
 
-use super::{Args, load::Names, report::Rate};
+use super::{helper::Helper, load::Names, report::Rate};
 use crate::{
     broker::{Client, Outgoing},
     cli::{Failure, output},
@@ -21,44 +16,16 @@ const BATCH: usize = 256;
 /// How many batches may be under way.
 const WINDOW: usize = 8;
 
-/// A relay at work, until it is dropped.
-pub(super) struct Relay(Child);
-
-impl Drop for Relay {
-    fn drop(&mut self) {
-        // Both fail when it has ended, which is as it should be.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Starts a relay that does not end by itself.
-pub(super) fn start(args: &Args) -> Result<Relay, Failure> {
-    Ok(Relay(process(&args.amqp, u64::MAX)?.spawn()?))
-}
-
-fn process(amqp: &str, events: u64) -> std::io::Result<Command> {
-    let mut process = Command::new(std::env::current_exe()?);
-    process
-        .args(["bench", "--be-relay", "--amqp", amqp, "--events"])
-        .arg(events.to_string());
-    Ok(process)
+/// Starts a relay that ends after so many events.
+pub(super) fn start(amqp: &str, events: u64) -> Result<Helper, Failure> {
+    let events = events.to_string();
+    Helper::start(&["bench", "--be-relay", "--amqp", amqp, "--events", &events])
 }
 
 /// Runs the relay in a process of its own and reads what it measured.
-pub(super) async fn measure(args: &Args) -> Result<Rate, Failure> {
-    let mut process = process(&args.amqp, args.events)?;
-    let mut relay = Relay(process.stdout(Stdio::piped()).spawn()?);
-    let stdout = relay.0.stdout.take();
-    let line = tokio::task::spawn_blocking(move || {
-        let mut line = String::new();
-        if let Some(stdout) = stdout {
-            std::io::BufReader::new(stdout).read_line(&mut line)?;
-        }
-        Ok::<_, std::io::Error>(line)
-    })
-    .await
-    .map_err(|error| Failure::new(format!("the relay: {error}")))??;
+pub(super) async fn measure(amqp: &str, events: u64) -> Result<Rate, Failure> {
+    let mut relay = start(amqp, events)?;
+    let line = relay.first_line().await?;
     let mut figures = line.split_whitespace().map(str::parse);
     match (figures.next(), figures.next()) {
         (Some(Ok(per_second)), Some(Ok(seconds))) => Ok(Rate {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::json;
 
+use super::{ground::Ground, machine};
 use crate::cli::{
     Failure,
     output::{self, Output},
@@ -44,11 +45,9 @@ pub(super) struct Figures {
     pub(super) inputs_per_commit: f64,
 }
 
-/// How long it took from publish to result, at a steady rate.
+/// How long something took, many times over.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Latency {
-    /// The rate that was asked for.
-    pub(super) rate: u32,
+pub(super) struct Spread {
     /// How many were measured.
     pub(super) count: usize,
     /// The median. *Units*: milliseconds, as all below.
@@ -61,38 +60,9 @@ pub(super) struct Latency {
     pub(super) max_ms: f64,
 }
 
-/// What the run worked on.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Plan {
-    /// The database, without its password.
-    pub(super) database: String,
-    /// How many journal rows stood there before.
-    pub(super) journal_rows: i64,
-}
-
-/// One run.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Report {
-    pub(super) machine: String,
-    /// How long the disk takes to make 4 KiB durable. *Units*: milliseconds.
-    pub(super) fdatasync_ms: f64,
-    pub(super) plan: Plan,
-    pub(super) queue_type: String,
-    pub(super) events: u64,
-    pub(super) conversations: u64,
-    pub(super) ceiling: Rate,
-    pub(super) rate: Rate,
-    pub(super) figures: Figures,
-    /// The latencies of the bare relay.
-    pub(super) floors: Vec<Latency>,
-    pub(super) latencies: Vec<Latency>,
-    /// The largest tables after the run with their indexes, or the files. *Units*: bytes.
-    pub(super) table_bytes: Vec<(String, i64)>,
-}
-
-impl Latency {
+impl Spread {
     /// Sorts and sums up. *Units*: `millis` in milliseconds.
-    pub(super) fn of(rate: u32, mut millis: Vec<f64>) -> Self {
+    pub(super) fn of(mut millis: Vec<f64>) -> Self {
         millis.sort_by(f64::total_cmp);
         let at = |share: f64| {
             #[expect(
@@ -106,7 +76,6 @@ impl Latency {
             millis.get(index).copied().unwrap_or(f64::NAN)
         };
         Self {
-            rate,
             count: millis.len(),
             p50_ms: at(0.5),
             p99_ms: at(0.99),
@@ -116,12 +85,93 @@ impl Latency {
     }
 }
 
+/// How long it took from publish to result, at a steady rate.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Latency {
+    /// The rate that was asked for.
+    pub(super) rate: u32,
+    /// How long each took.
+    #[serde(flatten)]
+    pub(super) spread: Spread,
+}
+
+/// What the run worked on.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Plan {
+    /// The database, without its password.
+    pub(super) database: String,
+    /// How many journal rows stood there before.
+    pub(super) journal_rows: i64,
+}
+
+/// What a run was measured on.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Setting {
+    pub(super) machine: String,
+    /// How long the disk takes to make 4 KiB durable. *Units*: milliseconds.
+    pub(super) fdatasync_ms: f64,
+    pub(super) plan: Plan,
+    pub(super) queue_type: String,
+    pub(super) durability: &'static str,
+}
+
+impl Setting {
+    /// Looks at the machine that it runs on.
+    pub(super) fn of(ground: &Ground, plan: Plan) -> Result<Self, Failure> {
+        Ok(Self {
+            machine: machine::describe(),
+            fdatasync_ms: machine::fdatasync_ms()?,
+            plan,
+            queue_type: ground.queue_type.clone(),
+            durability: DURABILITY,
+        })
+    }
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "machine     {}, broker and database on it", self.machine)?;
+        writeln!(f, "durability  {}", self.durability)?;
+        writeln!(
+            f,
+            "disk        {:.1} ms for 4 KiB to be durable (median fdatasync)",
+            self.fdatasync_ms
+        )?;
+        write!(
+            f,
+            "database    {}, {} journal rows before",
+            self.plan.database, self.plan.journal_rows
+        )
+    }
+}
+
+/// One run.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Report {
+    #[serde(flatten)]
+    pub(super) setting: Setting,
+    pub(super) events: u64,
+    pub(super) conversations: u64,
+    pub(super) ceiling: Rate,
+    pub(super) rate: Rate,
+    pub(super) figures: Figures,
+    /// The latencies of the bare relay.
+    pub(super) floors: Vec<Latency>,
+    pub(super) latencies: Vec<Latency>,
+    /// The largest tables after the run with their indexes, or the files. *Units*: bytes.
+    pub(super) table_bytes: Vec<(String, i64)>,
+}
+
 impl fmt::Display for Latency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "at {:>5}/s   p50 {:>6.1} ms   p99 {:>6.1} ms   p99.9 {:>6.1} ms   ({} results)",
-            self.rate, self.p50_ms, self.p99_ms, self.p999_ms, self.count
+            self.rate,
+            self.spread.p50_ms,
+            self.spread.p99_ms,
+            self.spread.p999_ms,
+            self.spread.count
         )
     }
 }
@@ -133,25 +183,12 @@ impl Report {
         if form == Output::Json {
             let mut report = json!(self);
             report["share"] = json!(share);
-            report["durability"] = json!(DURABILITY);
             return output::json(&report);
         }
-        output::line(&format!(
-            "machine     {}, broker and database on it",
-            self.machine
-        ))?;
-        output::line(&format!("durability  {DURABILITY}"))?;
-        output::line(&format!(
-            "disk        {:.1} ms for 4 KiB to be durable (median fdatasync)",
-            self.fdatasync_ms
-        ))?;
-        output::line(&format!(
-            "database    {}, {} journal rows before",
-            self.plan.database, self.plan.journal_rows
-        ))?;
+        output::line(&self.setting.to_string())?;
         output::line(&format!(
             "load        {} persistent events of 500 bytes in {} conversations, {} queues, 50 rules",
-            self.events, self.conversations, self.queue_type
+            self.events, self.conversations, self.setting.queue_type
         ))?;
         output::line("")?;
         output::line(&format!(
@@ -189,3 +226,25 @@ impl Report {
 }
 
 const DURABILITY: &str = "synchronous=FULL or synchronous_commit=on, persistent messages, publisher confirms, manual acknowledgements";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_is_told_by_what_stands_at_its_share() {
+        let spread = Spread::of((1..=1_000).rev().map(f64::from).collect());
+        let told = [spread.p50_ms, spread.p99_ms, spread.p999_ms, spread.max_ms];
+        assert_eq!(spread.count, 1_000);
+        assert_eq!(
+            told.map(|millis| millis.to_string()),
+            ["501", "991", "1000", "1000"]
+        );
+        let one = Spread::of(vec![7.0]);
+        assert_eq!(
+            (one.p50_ms.to_string(), one.p99_ms.to_string()),
+            ("7".to_owned(), "7".to_owned())
+        );
+        assert!(Spread::of(Vec::new()).p50_ms.is_nan());
+    }
+}

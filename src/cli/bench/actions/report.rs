@@ -1,0 +1,171 @@
+//! The figures of a bench of actions, for people and for programs.
+
+use std::{fmt, time::Duration};
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::catalogue::{CONCURRENCY, SLOW_CONCURRENCY, SLOW_SECONDS};
+use crate::cli::{
+    Failure,
+    bench::report::{Latency, Setting, Spread},
+    output::{self, Output},
+};
+
+/// How fast a number of things went, from the first's beginning to the last's end.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Speed {
+    /// How many there were.
+    pub(super) count: u64,
+    /// How long all of them took.
+    pub(super) seconds: f64,
+    /// How many a second.
+    pub(super) per_second: f64,
+}
+
+impl Speed {
+    /// Divides.
+    pub(super) fn of(count: u64, took: Duration) -> Self {
+        let seconds = took.as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "a rate")]
+        let per_second = count as f64 / seconds;
+        Self {
+            count,
+            seconds,
+            per_second,
+        }
+    }
+
+    /// Gives the speed of two runs together.
+    pub(super) fn with(self, other: Self) -> Self {
+        let took = Duration::from_secs_f64(self.seconds + other.seconds);
+        Self::of(self.count + other.count, took)
+    }
+}
+
+/// What went while slow calls were under way.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct BesideSlow {
+    /// How fast the others went.
+    #[serde(flatten)]
+    pub(super) speed: Speed,
+    /// How many slow actions were asked for before the others.
+    pub(super) slow: u64,
+    /// How many of them had ended when the last of the others had; fewer: slow calls were under way all
+    /// the time.
+    pub(super) slow_ended: u64,
+}
+
+/// What it took people to decide.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Approvals {
+    /// How many waited.
+    pub(super) pending: usize,
+    /// How long a page of what waits took.
+    pub(super) pages: Spread,
+    /// How long a decision took.
+    pub(super) decisions: Spread,
+}
+
+/// One run.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Report {
+    #[serde(flatten)]
+    pub(super) setting: Setting,
+    pub(super) actions: u64,
+    pub(super) conversations: u64,
+    /// The stub called bare, before and after.
+    pub(super) ceiling: Speed,
+    pub(super) speed: Speed,
+    pub(super) beside_slow: Option<BesideSlow>,
+    /// Resident memory at the end of the run. *Units*: MiB, as below.
+    pub(super) resident_mib: u64,
+    /// Its peak.
+    pub(super) peak_mib: u64,
+    pub(super) latency: Latency,
+    pub(super) approvals: Option<Approvals>,
+    pub(super) verify: Speed,
+    pub(super) export: Speed,
+}
+
+impl Report {
+    /// Prints it.
+    pub(super) fn print(&self, form: Output) -> Result<(), Failure> {
+        if form == Output::Json {
+            let mut report = json!(self);
+            report["share"] = json!(self.share());
+            return output::json(&report);
+        }
+        output::line(&self.to_string())
+    }
+
+    fn share(&self) -> f64 {
+        self.speed.per_second / self.ceiling.per_second
+    }
+
+    fn write_approvals(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(approvals) = &self.approvals else {
+            return Ok(());
+        };
+        for (what, unit, spread) in [
+            ("list page", "pages", &approvals.pages),
+            ("decision", "decisions", &approvals.decisions),
+        ] {
+            writeln!(
+                f,
+                "{what:<15} {:>8.1} ms p50   {:.1} ms p99   ({} {unit}, {} waiting at first)",
+                spread.p50_ms, spread.p99_ms, spread.count, approvals.pending
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.setting)?;
+        writeln!(
+            f,
+            "load        {} actions by persistent events in {} conversations, {} queues, 51 rules, {CONCURRENCY} calls at once\n",
+            self.actions, self.conversations, self.setting.queue_type
+        )?;
+        writeln!(
+            f,
+            "bare stub       {:>8.0} calls/s",
+            self.ceiling.per_second
+        )?;
+        writeln!(
+            f,
+            "whole action    {:>8.0} actions/s   {:.2} of the stub",
+            self.speed.per_second,
+            self.share()
+        )?;
+        if let Some(beside) = &self.beside_slow {
+            writeln!(
+                f,
+                "beside slow     {:>8.0} actions/s   {:.2} of that without; {SLOW_CONCURRENCY} calls of {SLOW_SECONDS} s at once, {} of {} ended by then",
+                beside.speed.per_second,
+                beside.speed.per_second / self.speed.per_second,
+                beside.slow_ended,
+                beside.slow
+            )?;
+        }
+        writeln!(
+            f,
+            "memory          {:>8} MiB resident at the end, {} MiB at its peak",
+            self.resident_mib, self.peak_mib
+        )?;
+        writeln!(f, "whole action {}", self.latency)?;
+        self.write_approvals(f)?;
+        writeln!(
+            f,
+            "audit verify    {:>8.0} entries/s   ({} entries)",
+            self.verify.per_second, self.verify.count
+        )?;
+        write!(
+            f,
+            "audit export    {:>8.0} entries/s   ({} entries)",
+            self.export.per_second, self.export.count
+        )
+    }
+}
