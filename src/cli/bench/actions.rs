@@ -35,6 +35,9 @@ use crate::{
     store::{Role, Store},
 };
 
+/// How much longer than expected a run may take until the slow calls beside it run out.
+const ENOUGH: f64 = 1.5;
+
 /// Measure governed actions against the bare system that they call
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -103,13 +106,14 @@ async fn measure(client: &Client, args: &Args) -> Result<Report, Failure> {
     // Started once and stopped again, so that exchange and inbox stand before they are filled.
     bench.daemon().await?.stop().await?;
     let before = bench.ceiling(&stub).await?;
-    let alone = bench.throughput(0).await?;
-    say(&format!("actions: {:.0}/s", alone.speed.per_second));
-    let beside_slow = if args.slow {
-        Some(bench.beside_slow(&alone.speed).await?)
-    } else {
-        None
-    };
+    let mut alone = bench.alone().await?;
+    let mut beside_slow = None;
+    if args.slow {
+        beside_slow = Some(bench.beside_slow(&alone.speed).await?);
+        // Before and after, because a machine's speed drifts.
+        let again = bench.alone().await?;
+        alone.speed = alone.speed.with(again.speed);
+    }
     let after = bench.ceiling(&stub).await?;
     let latency = bench.latency(&alone.speed).await?;
     say(&format!("actions {latency}"));
@@ -143,6 +147,12 @@ impl Bench<'_> {
         Ok(speed)
     }
 
+    async fn alone(&self) -> Result<Throughput, Failure> {
+        let alone = self.throughput(0).await?;
+        say(&format!("actions: {:.0}/s", alone.speed.per_second));
+        Ok(alone)
+    }
+
     /// Measures how fast the actions go, behind so many slow ones.
     async fn throughput(&self, slow_count: u64) -> Result<Throughput, Failure> {
         let (args, ground) = (self.args, &self.args.ground);
@@ -169,7 +179,7 @@ impl Bench<'_> {
         })
     }
 
-    /// Measures the same beside slow calls, of which there are enough for half as long again.
+    /// Measures the same beside slow calls.
     async fn beside_slow(&self, alone: &Speed) -> Result<BesideSlow, Failure> {
         #[expect(
             clippy::cast_possible_truncation,
@@ -177,7 +187,7 @@ impl Bench<'_> {
             clippy::cast_precision_loss,
             reason = "a count of calls"
         )]
-        let rounds = (alone.seconds * 1.5 / SLOW_SECONDS as f64) as u64 + 1;
+        let rounds = (alone.seconds * ENOUGH / SLOW_SECONDS as f64) as u64 + 1;
         let slow = rounds * SLOW_CONCURRENCY;
         let beside = self.throughput(slow).await?;
         say(&format!(

@@ -81,3 +81,36 @@ id = "{{{{id}}}}"
 "#
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{CatalogueSources, Env, Ground, read_catalogue},
+        domain::access::Roles,
+    };
+
+    #[test]
+    fn the_daemon_takes_every_file() {
+        let catalogue = Catalogue::on("http://127.0.0.1:1");
+        let mut sources = CatalogueSources::default();
+        for (path, text) in catalogue.files() {
+            let (kind, file) = path.split_once('/').expect("a folder");
+            let name = file.split('.').next().unwrap_or_default().to_owned();
+            match kind {
+                "actions" => sources.actions.insert(name, text.to_owned()),
+                "integrations" => sources.integrations.insert(name, text.to_owned()),
+                _ => None,
+            };
+        }
+        let ground = Ground {
+            env: &Env::default(),
+            folder: std::path::Path::new("."),
+            roles: &Roles::default(),
+        };
+        let loaded = read_catalogue(&sources, &ground);
+        assert!(loaded.faults.is_empty(), "{:?}", loaded.faults);
+        let names: Vec<&String> = loaded.catalogue.actions.keys().collect();
+        assert_eq!(names, [GATED, PAY, WAIT]);
+    }
+}

@@ -76,6 +76,7 @@ pub(super) struct Report {
     pub(super) conversations: u64,
     /// The stub called bare, before and after.
     pub(super) ceiling: Speed,
+    /// Whole actions; where slow calls were tried as well, before and after them.
     pub(super) speed: Speed,
     pub(super) beside_slow: Option<BesideSlow>,
     /// Resident memory at the end of the run. *Units*: MiB, as below.
@@ -167,5 +168,107 @@ impl fmt::Display for Report {
             "audit export    {:>8.0} entries/s   ({} entries)",
             self.export.per_second, self.export.count
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::bench::report::Plan;
+
+    fn spread(millis: f64) -> Spread {
+        Spread::of(vec![millis])
+    }
+
+    fn report() -> Report {
+        let speed = |count, seconds| Speed::of(count, Duration::from_secs(seconds));
+        Report {
+            setting: Setting {
+                machine: "2 cores (a processor), 24 GiB".to_owned(),
+                fdatasync_ms: 0.25,
+                plan: Plan {
+                    database: "sqlite:bench.db".to_owned(),
+                    journal_rows: 7,
+                },
+                queue_type: "quorum".to_owned(),
+                durability: "everything",
+            },
+            actions: 20_000,
+            conversations: 10_000,
+            ceiling: speed(20_000, 2),
+            speed: speed(20_000, 20),
+            beside_slow: None,
+            resident_mib: 50,
+            peak_mib: 60,
+            latency: Latency {
+                rate: 500,
+                spread: spread(4.0),
+            },
+            approvals: None,
+            verify: speed(40_000, 1),
+            export: speed(40_000, 2),
+        }
+    }
+
+    #[test]
+    fn a_report_tells_what_was_measured_and_on_what() {
+        insta::assert_snapshot!(report(), @r"
+        machine     2 cores (a processor), 24 GiB, broker and database on it
+        durability  everything
+        disk        0.2 ms for 4 KiB to be durable (median fdatasync)
+        database    sqlite:bench.db, 7 journal rows before
+        load        20000 actions by persistent events in 10000 conversations, quorum queues, 51 rules, 256 calls at once
+
+        bare stub          10000 calls/s
+        whole action        1000 actions/s   0.10 of the stub
+        memory                50 MiB resident at the end, 60 MiB at its peak
+        whole action at   500/s   p50    4.0 ms   p99    4.0 ms   p99.9    4.0 ms   (1 results)
+        audit verify       40000 entries/s   (40000 entries)
+        audit export       20000 entries/s   (40000 entries)
+        ");
+    }
+
+    #[test]
+    fn a_report_tells_of_slow_calls_and_of_people_where_they_were_measured() {
+        let report = Report {
+            beside_slow: Some(BesideSlow {
+                speed: Speed::of(20_000, Duration::from_secs(25)),
+                slow: 256,
+                slow_ended: 200,
+            }),
+            approvals: Some(Approvals {
+                pending: 300,
+                pages: spread(2.0),
+                decisions: spread(3.0),
+            }),
+            ..report()
+        };
+        insta::assert_snapshot!(report, @r"
+        machine     2 cores (a processor), 24 GiB, broker and database on it
+        durability  everything
+        disk        0.2 ms for 4 KiB to be durable (median fdatasync)
+        database    sqlite:bench.db, 7 journal rows before
+        load        20000 actions by persistent events in 10000 conversations, quorum queues, 51 rules, 256 calls at once
+
+        bare stub          10000 calls/s
+        whole action        1000 actions/s   0.10 of the stub
+        beside slow          800 actions/s   0.80 of that without; 16 calls of 2 s at once, 200 of 256 ended by then
+        memory                50 MiB resident at the end, 60 MiB at its peak
+        whole action at   500/s   p50    4.0 ms   p99    4.0 ms   p99.9    4.0 ms   (1 results)
+        list page            2.0 ms p50   2.0 ms p99   (1 pages, 300 waiting at first)
+        decision             3.0 ms p50   3.0 ms p99   (1 decisions, 300 waiting at first)
+        audit verify       40000 entries/s   (40000 entries)
+        audit export       20000 entries/s   (40000 entries)
+        ");
+    }
+
+    #[test]
+    fn two_runs_together_are_as_fast_as_both_took() {
+        let one = Speed::of(100, Duration::from_secs(1));
+        let both = one.with(Speed::of(100, Duration::from_secs(3)));
+        assert_eq!(
+            (both.count, both.per_second.to_string()),
+            (200, "50".to_owned())
+        );
     }
 }

@@ -102,7 +102,13 @@ struct About {
 /// Gives the number of the wish that a result is about.
 pub(super) fn number_of_wish(delivery: &Delivery) -> Option<usize> {
     let told: Told = serde_json::from_slice(&delivery.body).ok()?;
-    told.data.request_id.rsplit_once('-')?.1.parse().ok()
+    told.number()
+}
+
+impl Told {
+    fn number(&self) -> Option<usize> {
+        self.data.request_id.rsplit_once('-')?.1.parse().ok()
+    }
 }
 
 /// Takes what is told of wishes.
@@ -198,5 +204,25 @@ impl Ends {
             "{so_far} of {count} came to `{kind}`, and nothing more is told"
         ))
         .next("see the daemon's log with --log FILE")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(body: &str) -> Option<usize> {
+        let told: Told = serde_json::from_str(body).ok()?;
+        told.number()
+    }
+
+    #[test]
+    fn a_result_names_its_wish() {
+        let wishes = Wishes::new("pay", 10);
+        let event: Value = serde_json::from_slice(&wishes.message(42).body).expect("JSON");
+        assert_eq!(told(&event.to_string()), Some(42));
+        assert_eq!(event["data"]["params"]["order"], event["id"]);
+        assert_eq!(told(r#"{"data": {"request_id": "other"}}"#), None);
+        assert_eq!(told(r#"{"data": {}}"#), None);
     }
 }
