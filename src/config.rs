@@ -23,6 +23,7 @@ mod json;
 mod later;
 mod limits;
 mod policy;
+mod probe;
 mod retention;
 mod roles;
 mod root;

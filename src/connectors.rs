@@ -82,10 +82,22 @@ pub fn prepare(
     values: &Map<String, Value>,
     key: &str,
 ) -> Result<Prepared, PrepareFault> {
-    let absent = || PrepareFault::NoOperation(action.name.clone());
     let Performer::Operation { operation, .. } = &action.performer else {
-        return Err(absent());
+        return Err(PrepareFault::NoOperation(action.name.clone()));
     };
+    prepare_operation(operation, integration, values, key)
+}
+
+/// Makes what is sent for an operation, whatever it is for.
+///
+/// *Errors*: as [`prepare`].
+pub fn prepare_operation(
+    operation: &str,
+    integration: &Integration,
+    values: &Map<String, Value>,
+    key: &str,
+) -> Result<Prepared, PrepareFault> {
+    let absent = || PrepareFault::NoOperation(operation.to_owned());
     match &integration.kind {
         Kind::Amqp { operations } => {
             let operation = operations.get(operation).ok_or_else(absent)?;

@@ -34,6 +34,7 @@ mod gate;
 mod payload;
 mod perform;
 mod policy_changed;
+mod probe;
 mod put_aside;
 mod requests;
 mod reversal;

@@ -24,6 +24,7 @@ pub mod lead;
 pub mod network;
 pub mod outcome;
 pub mod person;
+pub mod probe;
 pub mod record;
 pub mod request;
 pub mod schema;

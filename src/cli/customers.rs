@@ -49,6 +49,7 @@ pub(super) async fn main(args: Args) -> Result<(), Failure> {
             ("events", "/events"),
             ("tickets", "/tickets"),
             ("escalations", "/escalations"),
+            ("requests", "/requests"),
             ("parked", "/parked"),
         ],
     )

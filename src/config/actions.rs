@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     fault::Place,
+    probe::read_probe,
     section::Section,
     values::{required_text, template, templates},
 };
@@ -50,6 +51,7 @@ pub(super) fn read_action(mut section: Section<'_>, file_name: &str) -> Action {
         output: read_output(section.section("output")),
         say: read_say(section.section("say")),
         reversal: read_reversal(&mut section),
+        probe: read_probe(&mut section),
     };
     check(&action, &section);
     section.end();

@@ -28,10 +28,18 @@ use crate::domain::{
     access::Roles,
     action::{Action, Performer},
     catalogue::Catalogue,
+    integration::Integration,
 };
 
 /// What every operation may name besides the action's parameters.
-const ALWAYS_THERE: [&str; 5] = ["actor", "conversation", "customer", "request_id", "ticket"];
+const ALWAYS_THERE: [&str; 6] = [
+    "actor",
+    "conversation",
+    "customer",
+    "request",
+    "request_id",
+    "ticket",
+];
 
 /// The JSON Schema of `actions/*.toml`.
 pub const ACTION_SCHEMA: &str = include_str!("action.schema.json");
@@ -267,6 +275,7 @@ fn check(
         check_roles(action, roles, &mut report);
         check_operation(action, &loaded.catalogue, sources, &mut report);
         check_reversal(action, &loaded.catalogue, sources, &mut report);
+        probes::check_probe(action, &loaded.catalogue, &mut report);
     }
     loaded.faults.extend(faults);
     for name in bad {
@@ -330,11 +339,22 @@ fn check_operation(
         let said = format!("keeps the answers of `{operation}`, which does more than read");
         report("cache", said, None);
     }
+    check_placeholders(action, known, operation, report);
+}
+
+/// Checks that an operation finds what it puts in.
+fn check_placeholders(
+    action: &Action,
+    integration: &Integration,
+    operation: &str,
+    report: &mut Report<'_>,
+) {
     let params: Vec<&str> = action.param_names().collect();
-    for path in known.placeholders(operation) {
+    for path in integration.placeholders(operation) {
         let first = path.split('.').next().unwrap_or_default();
         if !params.contains(&first) && !ALWAYS_THERE.contains(&first) {
-            let said = format!("lack `{first}`, which `{integration}.{operation}` puts in");
+            let name = &integration.name;
+            let said = format!("lack `{first}`, which `{name}.{operation}` puts in");
             report("params", said, did_you_mean(first, params.iter().copied()));
         }
     }
@@ -385,5 +405,6 @@ fn check_reversal(
     }
 }
 
+mod probes;
 #[cfg(test)]
 mod tests;

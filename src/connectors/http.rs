@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::domain::{
     action::Output,
     integration::{HttpMethod, HttpOperation},
+    probe,
     schema::SchemaFault,
     template::Template,
 };
@@ -136,10 +137,7 @@ pub fn output(output: &Output, answer: Value) -> Result<Value, Vec<SchemaFault>>
     let mapped = if output.map.is_empty() {
         answer
     } else {
-        let values = match answer {
-            Value::Object(members) => members,
-            other => Map::from_iter([("answer".to_owned(), other)]),
-        };
+        let values = probe::members(answer);
         let members = output.map.iter();
         let mapped = members.map(|(name, template)| (name.clone(), template.value(&values)));
         Value::Object(mapped.collect())

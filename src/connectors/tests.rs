@@ -42,6 +42,7 @@ pub(super) fn action(performer: Performer) -> Action {
         output: Output::default(),
         say: Say::default(),
         reversal: None,
+        probe: None,
     }
 }
 

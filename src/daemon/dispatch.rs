@@ -78,6 +78,8 @@ enum Turn {
     },
     /// It has ended without.
     Over(Ended),
+    /// Nobody wants it any more.
+    Void,
 }
 
 struct Inner {
@@ -129,20 +131,27 @@ impl Dispatch {
     /// Takes executions whose rows are committed; each goes out when it is due.
     pub(super) fn take(&self, executions: &[Arc<Execution>]) {
         for execution in executions {
-            self.inner.lock().insert(execution.request_id.clone());
-            metrics::gauge!(telemetry::EXECUTIONS_WAITING).increment(1.0);
+            self.inner.note(execution);
             let attempt = Arc::clone(&self.inner).attempt(Arc::clone(execution));
             self.inner.tasks.spawn_on(attempt, &self.inner.runtime);
         }
     }
 
+    /// Lets go of executions whose rows are gone and that have not begun, such as a look at an end
+    /// that a person has told meanwhile.
+    pub(super) fn let_go(&self, request_ids: &[String]) {
+        for id in request_ids {
+            self.inner.forget(id);
+        }
+    }
+
     /// Takes over executions that another daemon had, or this one before it died: what was due may
-    /// have been sent.
+    /// have been sent. A look may be made twice.
     pub(super) fn adopt(&self, executions: Vec<Execution>) {
         let now = self.inner.ground.clock.now();
         for execution in executions {
             let execution = Arc::new(execution);
-            if execution.due_at > now {
+            if execution.due_at > now || execution.look.is_some() {
                 self.take(std::slice::from_ref(&execution));
             } else {
                 let told = Arc::clone(&self.inner).tell(execution, Ended::Adopted);
@@ -169,16 +178,23 @@ impl Inner {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn forget(&self, execution: &Execution) {
-        self.lock().remove(&execution.request_id);
-        metrics::gauge!(telemetry::EXECUTIONS_WAITING).decrement(1.0);
+    fn note(&self, execution: &Execution) {
+        if self.lock().insert(execution.request_id.clone()) {
+            metrics::gauge!(telemetry::EXECUTIONS_WAITING).increment(1.0);
+        }
+    }
+
+    fn forget(&self, request_id: &str) {
+        if self.lock().remove(request_id) {
+            metrics::gauge!(telemetry::EXECUTIONS_WAITING).decrement(1.0);
+        }
     }
 
     async fn attempt(self: Arc<Self>, execution: Arc<Execution>) {
         let begun = self.stop.run_until_cancelled(self.begin(&execution)).await;
         // Stopped before it began: the row stays, and is left to whoever comes next.
         let Some(turn) = begun else { return };
-        self.forget(&execution);
+        self.forget(&execution.request_id);
         let ended = match &turn {
             Turn::Send {
                 integration,
@@ -196,6 +212,7 @@ impl Inner {
                 ended
             }
             Turn::Over(ended) => ended.clone(),
+            Turn::Void => return,
         };
         drop(turn);
         self.tell(execution, ended).await;
@@ -207,6 +224,9 @@ impl Inner {
         let wait = execution.due_at.since(clock.now());
         if wait > Span::from_micros(0) {
             clock.sleep(wait).await;
+        }
+        if !self.lock().contains(&execution.request_id) {
+            return Turn::Void;
         }
         let settings = Arc::clone(&self.ground.in_force.ruling().settings);
         let integrations = &settings.catalogue.integrations;
@@ -267,6 +287,9 @@ impl Inner {
 
     /// Gives what names the question of an action whose answers are kept, and for how long they are.
     fn question(&self, execution: &Execution) -> Option<(cache::Key, Span)> {
+        if execution.look.is_some() {
+            return None;
+        }
         let settings = Arc::clone(&self.ground.in_force.ruling().settings);
         let good_for = settings.catalogue.actions.get(&execution.action)?.cache?;
         let prepared: Prepared = serde_json::from_str(&execution.prepared).ok()?;

@@ -39,6 +39,8 @@ pub struct Erased {
     pub tickets: usize,
     /// Escalations of theirs.
     pub escalations: usize,
+    /// Requests for actions of theirs, with approvals and leads.
+    pub requests: usize,
     /// Parked messages that named them.
     pub parked: usize,
 }
@@ -55,7 +57,7 @@ pub enum EraseFault {
 }
 
 impl App {
-    /// Erases a customer: state, journal, tickets, escalations, parked messages and the audit log's
+    /// Erases a customer: state, journal, tickets, escalations, requests, parked messages and the audit log's
     /// labels. That it was done, and by whom, is on record.
     ///
     /// *Errors*: it broke off; what is left is found again by asking again.
@@ -82,6 +84,7 @@ impl App {
                 erased.events += blanked.events;
                 erased.tickets += blanked.tickets;
                 erased.escalations += blanked.escalations;
+                erased.requests += blanked.requests;
             }
         }
         erased.parked = self.erase_parked(customer, &subjects).await?;

@@ -4,6 +4,7 @@
 //! what comes out is compared, and where the request stands.
 
 mod desk;
+mod looks;
 
 use serde_json::{Value, json};
 

@@ -318,6 +318,7 @@ impl Lane {
             let messages = Arc::new(shared.envelope.of_batch(sealed));
             shared.status.decided(sealed);
             shared.dispatch.take(&sealed.write.executions);
+            shared.dispatch.let_go(&sealed.write.executions_over);
             shared.relay.hand_over(Parcel { place, messages });
             shared.committed.send_if_modified(|newest| {
                 let is_newer = position > *newest;

@@ -40,6 +40,9 @@ impl Decide for ExecutionEnded {
             return Ok(());
         };
         let request = case.named_request(&self.request_id)?;
+        if let Some(look) = execution.look {
+            return case.looked(&request, &execution, (look, &self.ended));
+        }
         let action = case.action_of(&request);
         let verdict = judge(
             &fate(&self.ended),
@@ -168,7 +171,7 @@ fn code(failure: Failure, ended: &Ended) -> &'static str {
     }
 }
 
-fn body(ended: &Ended) -> Value {
+pub(super) fn body(ended: &Ended) -> Value {
     match ended {
         Ended::Answered { body, .. } => body.clone(),
         Ended::Broken { .. }
@@ -180,7 +183,7 @@ fn body(ended: &Ended) -> Value {
 }
 
 /// Says how an attempt ended, without anything that the other side said.
-fn summary(ended: &Ended) -> String {
+pub(super) fn summary(ended: &Ended) -> String {
     match ended {
         Ended::Answered { status, .. } => format!("the system answered {status}"),
         Ended::Broken { detail } => format!("no certain answer came: {detail}"),
@@ -192,7 +195,7 @@ fn summary(ended: &Ended) -> String {
 }
 
 /// Gives the digest of an answer's content, for the record.
-fn digest(ended: &Ended) -> Option<String> {
+pub(super) fn digest(ended: &Ended) -> Option<String> {
     use sha2::{Digest as _, Sha256};
     match ended {
         Ended::Answered { body, .. } if !body.is_null() => {
@@ -231,6 +234,10 @@ impl Decide for RequestResolved {
             "effect": "request_resolved", "request_id": self.request_id, "is_done": self.is_done,
             "reason": self.reason,
         }));
+        // A look that is still to come has nothing left to find.
+        if case.world.execution(&self.request_id)?.is_some() {
+            case.change(Change::ExecutionOver(self.request_id.clone()));
+        }
         if self.is_done {
             case.succeed(request, &Value::Null)
         } else {
@@ -239,6 +246,7 @@ impl Decide for RequestResolved {
     }
 
     fn foresees(&self) -> Vec<Need> {
-        vec![Need::Request(self.request_id.clone())]
+        let id = &self.request_id;
+        vec![Need::Execution(id.clone()), Need::Request(id.clone())]
     }
 }

@@ -96,6 +96,7 @@ impl Case<'_> {
             timeout: action.timeout,
             was_ambiguous: false,
             was_renewed: false,
+            look: None,
         };
         self.change(Change::Execution(Arc::new(execution)));
         Ok(())

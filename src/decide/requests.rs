@@ -20,6 +20,7 @@ use crate::domain::{
     effect::Escalate,
     escalation::Trigger,
     event::Reason,
+    execution::Execution,
     outcome::Change,
     request::{Request, RequestState, Reserved},
     template::Template,
@@ -68,7 +69,13 @@ impl Case<'_> {
             "attributes": known.map(|known| known.attributes.clone()),
         });
         let customer = known.map(|known| &*known.customer);
-        gate::values(&request.params, customer, conversation)
+        let mut values = gate::values(&request.params, customer, conversation);
+        let id = &request.request_id;
+        values.insert("request_id".to_owned(), json!(id));
+        values.insert("actor".to_owned(), json!(request.actor));
+        let itself = json!({"id": id, "key": Execution::key_of(id)});
+        values.insert("request".to_owned(), itself);
+        values
     }
 
     /// Puts a request in its new state and keeps the conversation's list of waiting ones.
@@ -353,7 +360,7 @@ impl Case<'_> {
         self.reversal_ended(&request, false, reason)
     }
 
-    /// Nobody knows whether it was done; a person finds out.
+    /// Nobody knows whether it was done; a probe finds out, or a person.
     pub(super) fn end_unknown(&mut self, mut request: Request, reason: &str) -> Result<(), Stop> {
         request.reason = Some(reason.to_owned());
         let request = self.put_request(request, RequestState::Unknown)?;
@@ -365,12 +372,19 @@ impl Case<'_> {
         self.end_as(AuditOutcome::Failed);
         self.record_move("action_unknown", &request);
         self.say(&request, |action| action.say.unknown.as_ref(), None);
+        if !self.look_later(&request) {
+            self.ask_what_happened(&request, reason);
+        }
+        Ok(())
+    }
+
+    /// Asks a person whether a request was carried out.
+    pub(super) fn ask_what_happened(&mut self, request: &Request, reason: &str) {
         let task = format!(
             "did `{}` happen? {reason}; settle request {}",
             request.action, request.request_id
         );
-        self.ask_for_help(&request, Trigger::Action, &task);
-        Ok(())
+        self.ask_for_help(request, Trigger::Action, &task);
     }
 
     /// Withdraws every request of the conversation that waits: it is over.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
-use super::{access::Amount, schema::Schema, template::Template, time::Span};
+use super::{access::Amount, probe::Probe, schema::Schema, template::Template, time::Span};
 
 /// When in a conversation's or call's life an action has its place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -189,6 +189,8 @@ pub struct Action {
     pub say: Say,
     /// What undoes it.
     pub reversal: Option<Reversal>,
+    /// How an end of which nobody knows is found out.
+    pub probe: Option<Probe>,
 }
 
 impl Phase {
@@ -351,6 +353,7 @@ mod tests {
             output: Output::default(),
             say: Say::default(),
             reversal: None,
+            probe: None,
         }
     }
 

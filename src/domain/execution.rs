@@ -35,12 +35,20 @@ pub struct Execution {
     /// Whether the credential was renewed already.
     #[serde(default)]
     pub was_renewed: bool,
+    /// Which look at the end of the request this is, from 1; `None`: it carries the request out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<u32>,
 }
 
 impl Execution {
     /// Gives the `Idempotency-Key` of a request. The attempt is no part of it.
     pub fn key_of(request_id: &str) -> String {
         format!("provost-{request_id}")
+    }
+
+    /// Gives the key of the looks at a request's end, which are not what they look for.
+    pub fn look_key_of(request_id: &str) -> String {
+        format!("{}-look", Self::key_of(request_id))
     }
 }
 

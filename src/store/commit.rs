@@ -105,7 +105,8 @@ fn columns(subject: &Subject, created: i64) -> Result<SubjectColumns<'_>, StoreE
     })
 }
 
-fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+/// Writes a document.
+pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value)
         .map_err(|error| StoreError::Lasting(format!("cannot be written as JSON: {error}")))
 }

@@ -13,6 +13,7 @@ use super::{
     error::StoreError,
     persons::labels_of,
     reader::{Desk, Reader},
+    requests,
     schema::{audit, audit_persons, escalations, journal, subjects, tickets},
 };
 
@@ -30,6 +31,8 @@ pub struct Blanked {
     pub tickets: usize,
     /// Escalations.
     pub escalations: usize,
+    /// Requests, with their approvals and leads.
+    pub requests: usize,
 }
 
 impl Reader {
@@ -57,6 +60,7 @@ impl Desk {
     /// Blanks what is kept of a conversation; its events of type `but` stay.
     pub fn conversation_blank(&mut self, subject: &str, but: &str) -> Result<Blanked, StoreError> {
         self.transact(|connection| {
+            let requests = requests::blank(connection, subject)?;
             on!(connection, c => {
                 let rows = journal::table
                     .filter(journal::subject.eq(subject))
@@ -82,7 +86,7 @@ impl Desk {
                 let rows = escalations::table.filter(escalations::conversation_id.eq(subject));
                 let escalations =
                     diesel::update(rows).set(escalations::reason.eq(GONE)).execute(c)?;
-                Ok(Blanked { events, tickets, escalations })
+                Ok(Blanked { events, tickets, escalations, requests })
             })
         })
     }

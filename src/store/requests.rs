@@ -5,15 +5,17 @@
 
 use diesel::prelude::*;
 use serde::de::DeserializeOwned;
+use serde_json::Map;
 
 use super::{
-    connection::on,
+    commit::json,
+    connection::{Connection, on},
     error::StoreError,
     reader::{Desk, Listing, Page, Reader},
     schema::{approvals, executions, leads, requests},
 };
 use crate::domain::{
-    approval::Approval, execution::Execution, lead::Lead, request::Request, time::Timestamp,
+    actor::ActorKind, approval::Approval, execution::Execution, lead::Lead, request::Request, time::Timestamp,
 };
 
 /// Which requests.
@@ -198,6 +200,63 @@ impl Desk {
         })
     }
 }
+
+/// Takes everything personal out of a subject's requests and approvals, deletes its leads, and tells
+/// how many requests there were. An execution under way keeps what it sends until it has ended.
+pub(super) fn blank(connection: &mut Connection, subject: &str) -> Result<usize, StoreError> {
+    on!(connection, c => {
+        let bodies: Vec<String> = requests::table
+            .filter(requests::subject.eq(subject))
+            .select(requests::body)
+            .load(c)?;
+        for body in &bodies {
+            let request = blanked_request(document("requests", body)?);
+            diesel::update(requests::table.filter(requests::request_id.eq(&request.request_id)))
+                .set((
+                    requests::actor.eq(request.actor.label()),
+                    requests::customer_id.eq(""),
+                    requests::body.eq(json(&request)?),
+                ))
+                .execute(c)?;
+        }
+        let asked: Vec<String> = approvals::table
+            .filter(approvals::subject.eq(subject))
+            .select(approvals::body)
+            .load(c)?;
+        for body in &asked {
+            let mut approval: Approval = document("approvals", body)?;
+            approval.context.clear();
+            approval.summary.clone_from(&approval.action);
+            for vote in &mut approval.votes {
+                vote.reason = None;
+            }
+            diesel::update(approvals::table.filter(approvals::approval_id.eq(&approval.approval_id)))
+                .set(approvals::body.eq(json(&approval)?))
+                .execute(c)?;
+        }
+        diesel::delete(leads::table.filter(leads::conversation_id.eq(subject))).execute(c)?;
+        Ok(bodies.len())
+    })
+}
+
+fn blanked_request(request: Request) -> Request {
+    let mut actor = request.actor;
+    if actor.kind == ActorKind::Customer {
+        actor.id = GONE.to_owned();
+    }
+    Request {
+        actor,
+        params: Map::new(),
+        customer_id: String::new(),
+        output: None,
+        reason: None,
+        checks: Vec::new(),
+        ..request
+    }
+}
+
+/// What stands in the place of a name.
+const GONE: &str = "(erased)";
 
 /// The daemon of executions that were certainly not sent and that nobody has.
 pub const NOBODY: i64 = 0;

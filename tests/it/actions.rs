@@ -10,6 +10,7 @@ use crate::support::{
 
 on_both_databases!(
     an_action_is_carried_out_once_and_its_answer_is_told,
+    an_unknown_end_is_found_out_by_a_probe,
     each_way_of_misbehaving_has_its_end,
     of_twenty_at_once_exactly_the_seven_pass_that_fit,
     killed_at_every_step_nothing_is_lost_and_nothing_doubled,
@@ -189,6 +190,91 @@ async fn of_twenty_at_once_exactly_the_seven_pass_that_fit(kind: Kind) {
     let passed = states.iter().filter(|state| *state == "succeeded").count();
     assert_eq!(passed, 7, "{states:?}");
     assert_eq!(stub.done().len(), 7);
+    daemon.stop().await;
+}
+
+/// Parcels are sent without a key that is honoured, and looked for as the parameter `look` says.
+fn furnish_parcels(rig: &Rig, stub: &Stub) {
+    let integration = format!(
+        r#"
+kind = "http"
+base_url = "{}"
+allow_addresses = ["127.0.0.0/8"]
+[operations.send]
+method = "POST"
+path = "/never"
+[operations.find]
+method = "GET"
+path = "/{{{{look}}}}/{{{{request.key}}}}"
+"#,
+        stub.url
+    );
+    let action = r#"
+description = "Sends a parcel"
+integration = "parcels"
+operation = "send"
+allow = ["ai"]
+timeout = "1s"
+[params.properties]
+look = { type = "string" }
+[output.map]
+status = "{{status}}"
+[probe]
+operation = "find"
+done = { path = "status", equals = "sent" }
+missing = "failed"
+after = "2s"
+every = "1h"
+"#;
+    rig.configuration("integrations/parcels.toml", &integration);
+    rig.configuration("actions/parcel.toml", action);
+}
+
+async fn becomes(daemon: &Daemon, id: &str, state: &str) -> Value {
+    eventually(&format!("request {id} is {state}"), async || {
+        let request = daemon.get(&format!("/v1/requests/{id}")).await;
+        (request["state"] == state).then(|| request.clone())
+    })
+    .await
+}
+
+async fn an_unknown_end_is_found_out_by_a_probe(kind: Kind) {
+    let stub = Stub::start().await;
+    let rig = Rig::embedded(kind);
+    furnish_parcels(&rig, &stub);
+    let mut daemon = rig.start().await;
+    for look in ["ok", "missing", "refuse"] {
+        let params = json!({"look": look});
+        daemon
+            .deliver(&[asked(look, "parcel", look, &params)])
+            .await;
+    }
+    for id in ["ok", "missing", "refuse"] {
+        becomes(&daemon, id, "unknown").await;
+    }
+    // Whoever comes next looks for what this one left.
+    daemon.kill();
+    let mut daemon = rig.start().await;
+    let found = becomes(&daemon, "ok", "succeeded").await;
+    assert_eq!(found["output"], json!({"status": "sent"}));
+    assert_eq!(found["attempts"], 1);
+    becomes(&daemon, "missing", "failed").await;
+    eventually("the third was looked for", async || {
+        stub.calls()
+            .iter()
+            .any(|call| call.way == "refuse")
+            .then_some(())
+    })
+    .await;
+    assert_eq!(daemon.get("/v1/requests/refuse").await["state"], "unknown");
+    let said = json!({"outcome": "succeeded", "reason": "it arrived"}).to_string();
+    let path = "/v1/requests/refuse/resolution";
+    let (status, answer) = daemon
+        .send(Method::POST, path, "application/json", said)
+        .await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert_eq!(answer["state"], "succeeded");
+    audit_verifies(&daemon).await;
     daemon.stop().await;
 }
 

@@ -106,6 +106,7 @@ impl Stub {
                 .unwrap()
         };
         match way.as_str() {
+            "missing" => plain(404, json!({"error": "unknown"})),
             "refuse" => plain(422, json!({"error": "no"})),
             "never" => std::future::pending().await,
             "late" => {

@@ -255,6 +255,62 @@ fn a_file_at_fault_keeps_its_last_good_form_and_the_others_are_swapped() {
     assert_eq!(files, BTreeSet::from(expected));
 }
 
+#[test]
+fn a_probe_is_read_whole_and_its_faults_have_their_places() {
+    let probe = r#"
+[probe]
+operation = "find"
+done = { path = "refund.status", equals = "paid" }
+missing = "failed"
+every = "1m"
+"#;
+    let bad = r#"
+[probe]
+operation = "refund"
+done = { path = "a b", equals = ["x"] }
+failed = { equals = 1 }
+missing = "done"
+times = 0
+tries = 1
+"#;
+    let pay = REFUND.replace("approval = \"require\"\n", "");
+    let looks = "description = \"x\"\nintegration = \"payments\"\noperation = \"find\"\n[params.properties]\norder_id = { type = \"string\" }\n[probe]\noperation = \"fnd\"";
+    let inside = "description = \"x\"\nbuilt_in = \"tag_session\"\n[probe]\ndone = { path = \"a\" }\noperation = \"find\"";
+    let lacks = "description = \"x\"\nintegration = \"payments\"\noperation = \"ping\"\n[probe]\noperation = \"find\"\ndone = { path = \"id\" }";
+    let ping =
+        format!("{PAYMENTS}[operations.ping]\nmethod = \"POST\"\npath = \"/{{{{request.key}}}}\"");
+    let loaded = load(&sources(
+        &[
+            ("bad", &format!("{pay}{bad}")),
+            ("good", &format!("{pay}{probe}")),
+            ("inside", inside),
+            ("lacks", lacks),
+            ("looks", looks),
+        ],
+        &[("payments", &ping)],
+    ));
+    let shown: Vec<String> = loaded.faults.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(shown.join("\n"), @r"
+    actions/bad.toml:14:1: PV-CONF-007 `probe.operation` is `refund`, which does more than read
+    actions/bad.toml:16:17: PV-CONF-005 `probe.done.path` is `a b`, which is no path such as `refund.status`
+    actions/bad.toml:16:33: PV-CONF-005 `probe.done.equals` is no text, number, true or false
+    actions/bad.toml:17:10: PV-CONF-006 `probe.failed` lacks `path`
+    actions/bad.toml:18:11: PV-CONF-005 `probe.missing` is `done`, not one of failed, unknown
+    actions/bad.toml:19:9: PV-CONF-005 `probe.times` is 0, not within 1 to 1000
+    actions/bad.toml:20:1: PV-CONF-003 unknown key `tries` in `probe` (did you mean `times`?)
+    actions/inside.toml:3:1: PV-CONF-007 `probe` asks an integration, and none performs the action
+    actions/lacks.toml:1:1: PV-CONF-007 `params` lack `order_id`, which `payments.find` puts in
+    actions/looks.toml:6:1: PV-CONF-006 `probe` lacks `done`
+    actions/looks.toml:6:1: PV-CONF-007 `probe.operation` is `fnd`, which `payments` has not (did you mean `find`?)
+    ");
+    let probe = loaded.catalogue.actions["good"].probe.clone();
+    let probe = probe.expect("a probe");
+    assert_eq!((probe.operation.as_str(), probe.times), ("find", 10));
+    assert_eq!(probe.done.path.to_string(), "{{refund.status}}");
+    assert_eq!(probe.every, crate::domain::time::Span::from_secs(60));
+    assert!(probe.is_failed_when_missing && probe.failed.is_none());
+}
+
 /// Gives the dotted keys of a JSON Schema's objects; the parts of free tables have none.
 fn keys_of(schema: &Value, path: &str, into: &mut BTreeSet<String>) {
     let properties = schema["properties"].as_object().into_iter().flatten();
@@ -288,7 +344,7 @@ fn keys_asked(kind: &str, texts: &[&str]) -> BTreeSet<String> {
 
 #[test]
 fn the_schemas_name_the_keys_that_are_read_and_fit_the_shipped_files() {
-    let action = "description = \"x\"\nbatch = {}\nrate_limit = 1\n[reversible]\naction = \"y\"";
+    let action = "description = \"x\"\nbatch = {}\nprobe = { failed = {} }\nrate_limit = 1\n[reversible]\naction = \"y\"";
     let auths = ["none", "api_key", "basic", "bearer", "oauth2"];
     let mut integrations: Vec<String> = auths
         .iter()

@@ -50,6 +50,9 @@ base_url = "https://parcels.example.com"
 [operations.ship]
 method = "POST"
 path = "/parcels"
+[operations.find]
+method = "GET"
+path = "/parcels/by-key/{{request.key}}"
 "#;
 const REFUND: &str = r#"
 description = "Pays money back"
@@ -111,6 +114,22 @@ operation = "ship"
 allow = ["ai"]
 [params.properties]
 "#;
+const POST_PARCEL: &str = r#"
+description = "Sends a parcel and looks whether it went out"
+integration = "parcels"
+operation = "ship"
+allow = ["ai"]
+say = { succeeded = "It is on its way.", unknown = "I am looking into it." }
+[params.properties]
+[output.map]
+parcel_id = "{{id}}"
+[probe]
+operation = "find"
+done = { path = "state", equals = "sent" }
+failed = { path = "state", equals = "void" }
+missing = "failed"
+times = 3
+"#;
 const LOOK_UP: &str = r#"
 description = "Looks an order up"
 integration = "payments"
@@ -162,7 +181,7 @@ pieces = { type = "number" }
 price = { type = "number" }
 "#;
 
-const ACTIONS: [(&str, &str); 11] = [
+const ACTIONS: [(&str, &str); 12] = [
     ("big_refund", BIG_REFUND),
     ("charge", CHARGE),
     ("discount", DISCOUNT),
@@ -170,6 +189,7 @@ const ACTIONS: [(&str, &str); 11] = [
     ("lead", LEAD),
     ("log_issue", LOG_ISSUE),
     ("look_up", LOOK_UP),
+    ("post_parcel", POST_PARCEL),
     ("quote", QUOTE),
     ("refund", REFUND),
     ("ship", SHIP),
@@ -290,6 +310,11 @@ impl Desk {
     /// Moves the clock on.
     pub(super) fn pass_time(&mut self, span: Span) {
         self.now = self.now.plus(span);
+    }
+
+    /// Gives the time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Has an event decided.

@@ -28,6 +28,7 @@ fn a_conversation_is_blanked_and_the_others_stay() {
             events: 2,
             tickets: 1,
             escalations: 0,
+            requests: 0,
         };
         assert_eq!(
             desk.conversation_blank("c1", "customer.erased"),

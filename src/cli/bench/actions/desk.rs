@@ -8,7 +8,7 @@ use crate::{
     cli::{
         Failure,
         bench::{daemon::Daemon, ground::Ground, report::Spread},
-        client::{Client, Connection, segment},
+        client::{Client, Connection, Reach, segment},
         output::Output,
         token,
     },
@@ -54,8 +54,10 @@ impl Pass {
     /// Makes the client of a daemon.
     pub(super) fn client(&self, daemon: &Daemon) -> Result<Client, Failure> {
         Client::new(&Connection {
-            server: daemon.server(),
-            token: Some(self.secret.clone()),
+            reach: Reach {
+                server: daemon.server(),
+                token: Some(self.secret.clone()),
+            },
             output: Output::Json,
         })
     }
