@@ -36,6 +36,7 @@ mod perform;
 mod policy_changed;
 mod probe;
 mod put_aside;
+mod recall;
 mod requests;
 mod reversal;
 mod schedule_due;

@@ -5,6 +5,7 @@
 
 mod desk;
 mod looks;
+mod past;
 
 use serde_json::{Value, json};
 

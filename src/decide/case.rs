@@ -347,7 +347,7 @@ impl<'a> Case<'a> {
             ticket,
             draft: None,
             request: None,
-            history: std::collections::BTreeMap::new(),
+            history: BTreeMap::new(),
         };
         self.outcome.facts = Some(state.clone());
         Facts {

@@ -15,7 +15,9 @@ use crate::domain::{
 impl Case<'_> {
     /// Asks the rules about the event and carries out their effects, in order.
     pub(super) fn ask_rules(&mut self, ticket: Option<Arc<Ticket>>) -> Result<(), Stop> {
-        let facts = self.facts(ticket);
+        let mut facts = self.facts(ticket);
+        self.recall(&mut facts)?;
+        self.keep_facts(facts.state.clone());
         let verdict = self.policy.judge(&facts);
         self.carry_out(verdict)
     }

@@ -132,7 +132,9 @@ impl Case<'_> {
         request: &Request,
         approved: Option<&Approval>,
     ) -> Result<Validated, Stop> {
-        let facts = self.request_facts(request);
+        let mut facts = self.request_facts(request);
+        self.recall(&mut facts)?;
+        self.keep_facts(facts.state.clone());
         let gate = self.policy.gate(&facts);
         let mut validation = Validation {
             case: self,
@@ -163,7 +165,7 @@ impl Case<'_> {
     }
 
     /// Gives what the rules see of a request: always in the shape of `action.requested`.
-    fn request_facts(&mut self, request: &Request) -> Facts {
+    fn request_facts(&self, request: &Request) -> Facts {
         let data = json!({
             "request_id": request.request_id, "action": request.action,
             "params": request.params, "actor": request.actor,
@@ -187,7 +189,6 @@ impl Case<'_> {
             request: Some(Arc::new(request.clone())),
             history: BTreeMap::new(),
         };
-        self.keep_facts(state.clone());
         Facts {
             event: Arc::new(asked),
             state,

@@ -12,6 +12,10 @@ use serde_json::{Map, Value};
 
 use super::{request::Request, time::Span};
 
+pub use self::past::{Past, Recalled};
+
+mod past;
+
 /// By what a window, a history or a watch goes.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -124,6 +128,25 @@ impl HistoryAsk {
         } = self;
         format!("{action} {}us {key}", window.micros())
     }
+
+    /// Gives the id of whose it is, as it stands on a request; empty where it is everyone's.
+    pub fn owner(&self) -> &str {
+        let kind = self.by.as_str();
+        let id = self.key.strip_prefix(kind).unwrap_or_default();
+        id.strip_prefix(':').unwrap_or_default()
+    }
+
+    /// Tells whether a request is part of it, as far as the time does not say otherwise.
+    pub fn holds(&self, request: &Request) -> bool {
+        self.action == request.action
+            && request.state.counts()
+            && match self.by {
+                By::Actor => request.actor.label() == self.owner(),
+                By::Conversation => request.subject == self.owner(),
+                By::Customer => request.customer_id == self.owner(),
+                By::Everyone => true,
+            }
+    }
 }
 
 /// What a history was.
@@ -142,26 +165,11 @@ pub struct History {
 impl History {
     /// Sums up requests by their parameters.
     pub fn of<'r>(requests: impl IntoIterator<Item = &'r Map<String, Value>>) -> Self {
-        let mut history = Self::default();
+        let mut past = Past::default();
         for params in requests {
-            history.count += 1;
-            for (name, value) in params {
-                history.add(name, value);
-            }
+            past.join(params);
         }
-        history
-    }
-
-    fn add(&mut self, name: &str, value: &Value) {
-        let sum = self.amounts.get(name).copied().unwrap_or_default();
-        match number(value).and_then(|amount| sum.checked_add(amount)) {
-            Some(sum) => {
-                self.amounts.insert(name.to_owned(), sum);
-            }
-            None => {
-                self.unreadable.insert(name.to_owned());
-            }
-        }
+        past.history()
     }
 
     /// Gives the sum of a parameter; `None` when it was no number at least once. Where no request had

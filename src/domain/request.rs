@@ -214,6 +214,14 @@ impl RequestState {
         )
     }
 
+    /// Tells whether it counts in a history: what was denied, failed or withdrawn does not.
+    pub fn counts(self) -> bool {
+        !matches!(
+            self,
+            Self::Requested | Self::Denied | Self::Failed | Self::Cancelled
+        )
+    }
+
     /// Tells whether it may become `to`. *Source*: governance, *Actions*.
     pub fn may_become(self, to: Self) -> bool {
         match self {

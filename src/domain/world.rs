@@ -17,6 +17,7 @@ use super::{
     conversation::Conversation,
     escalation::Escalation,
     execution::Execution,
+    history::{HistoryAsk, Past, Recalled},
     ids::SubjectId,
     outcome::Change,
     request::Request,
@@ -35,6 +36,8 @@ pub enum Need {
     Escalation(String),
     /// The carrying out of a request, by the request's id.
     Execution(String),
+    /// A history that a rule declares.
+    History(HistoryAsk),
     /// The newest messages of a conversation.
     Messages(SubjectId),
     /// A request, by id.
@@ -89,6 +92,8 @@ pub struct World {
     pub executions: HashMap<String, Option<Arc<Execution>>>,
     /// Budgets as they are now.
     pub budgets: HashMap<BudgetKey, Budget>,
+    /// The histories that rules declare, by [`HistoryAsk::identity`].
+    pub histories: HashMap<String, Recalled>,
     /// Owners of tokens with their roles; `None`: not loaded.
     pub token_owners: Option<Vec<(String, Vec<String>)>>,
     /// Escalations by id.
@@ -145,6 +150,23 @@ impl World {
     pub fn budget(&self, key: &BudgetKey, window: Option<Span>) -> Result<&Budget, Need> {
         let found = self.budgets.get(key);
         found.ok_or_else(|| Need::Budget(key.clone(), window))
+    }
+
+    /// Gives a history that a rule declares.
+    pub fn history(&self, ask: &HistoryAsk) -> Result<&Recalled, Need> {
+        let found = self.histories.get(&ask.identity());
+        found.ok_or_else(|| Need::History(ask.clone()))
+    }
+
+    /// Keeps a history as the database has it, without the requests that are loaded: these join it as
+    /// they are now. `None`: it was too long to be read.
+    pub fn recall(&mut self, ask: HistoryAsk, since: Timestamp, past: Option<Past>) {
+        let identity = ask.identity();
+        let mut recalled = Recalled::new(ask, since, past);
+        for request in self.requests.values().flatten() {
+            recalled.moved(None, Some(request));
+        }
+        self.histories.insert(identity, recalled);
     }
 
     /// Gives who owns a token.
@@ -224,7 +246,11 @@ impl World {
         match change {
             Change::Request { request, .. } => {
                 let id = request.request_id.clone();
-                self.requests.insert(id, Some(Arc::clone(request)));
+                let before = self.requests.insert(id, Some(Arc::clone(request)));
+                let before = before.flatten();
+                for history in self.histories.values_mut() {
+                    history.moved(before.as_deref(), Some(request));
+                }
             }
             Change::Approval(approval) => {
                 let id = approval.approval_id.clone();

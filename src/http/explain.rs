@@ -55,6 +55,7 @@ pub(super) async fn explain(api: &Api, event: Event, entry: Entry) -> Result<Val
                         for need in &needs {
                             load(reader, need, &mut world)?;
                         }
+                        reader.histories(&needs, now, &mut world)?;
                         Ok(world)
                     })
                     .await?;
@@ -130,6 +131,8 @@ fn load(reader: &mut Reader, need: &Need, world: &mut World) -> Result<(), Store
             let found = reader.approval(id)?.map(Arc::new);
             world.approvals.insert(id.clone(), found);
         }
+        // These are read together, beside.
+        Need::History(_) => {}
         // Nothing is carried out, reserved or voted on by looking.
         Need::Budget(key, _) => drop(world.budgets.entry(key.clone()).or_default()),
         Need::Execution(id) => drop(world.executions.entry(id.clone()).or_default()),

@@ -48,6 +48,8 @@ pub(super) struct Judge {
     by_event: HashMap<String, Candidates>,
     gates: Gates,
     routes: Vec<usize>,
+    /// Whether any rule declares a history.
+    recalls: bool,
 }
 
 /// The rules that are asked about one event type, by index.
@@ -99,9 +101,11 @@ impl Judge {
                 }
             }
         }
+        let declares = |rule: &Rule| !rule.conditions.histories.is_empty();
         Ok(Self {
             engine,
             strict,
+            recalls: rules.iter().any(declares),
             gates: Gates::of(&rules),
             rules,
             sieves,
@@ -148,28 +152,22 @@ impl Judge {
 
     /// Gives the histories that the rules which could fire want, each once.
     pub(super) fn histories(&self, facts: &Facts) -> Vec<HistoryAsk> {
-        let mut asked: BTreeMap<String, HistoryAsk> = BTreeMap::new();
-        if self
-            .rules
-            .iter()
-            .all(|rule| rule.conditions.histories.is_empty())
-        {
+        if !self.recalls {
             return Vec::new();
         }
+        let mut asked: BTreeMap<String, HistoryAsk> = BTreeMap::new();
         let met = Met::of_event(facts, &self.keywords);
-        let mut indices = self.gates.about(facts);
-        if let Some(candidates) = self.by_event.get(&facts.event.kind) {
-            indices = merge(&candidates.plain, &candidates.by_words(&met)).collect();
-        }
         let whose = facts::whose(facts);
-        for rule in self.holding(&met, indices.into_iter()) {
+        let mut wanted: Vec<&Rule> = self.concerned(&met).map(|(rule, _)| rule).collect();
+        if let Some(candidates) = self.by_event.get(&facts.event.kind) {
+            let found = candidates.by_words(&met);
+            let indices: Vec<usize> = merge(&candidates.plain, &found).collect();
+            wanted.extend(self.holding(&met, indices.into_iter()));
+        }
+        for rule in wanted {
             // What has no key is not loaded; who reads it fails and says so.
-            for ask in rule
-                .conditions
-                .histories
-                .iter()
-                .flat_map(|declared| declared.ask(&whose))
-            {
+            let declared = rule.conditions.histories.iter();
+            for ask in declared.flat_map(|one| one.ask(&whose)) {
                 asked.entry(ask.identity()).or_insert(ask);
             }
         }

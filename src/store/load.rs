@@ -32,6 +32,7 @@ use crate::domain::{
 };
 
 mod actions;
+pub(super) mod histories;
 mod postgres;
 
 /// A subject's row as a batch reads it: id, version, `decided_at`, state.
@@ -217,6 +218,7 @@ pub(super) fn needs(
             Need::Approval(_)
             | Need::Budget(..)
             | Need::Execution(_)
+            | Need::History(_)
             | Need::Request(_)
             | Need::TicketNumber
             | Need::TokenOwners => {}

@@ -15,7 +15,8 @@ use super::{
     schema::{approvals, executions, leads, requests},
 };
 use crate::domain::{
-    actor::ActorKind, approval::Approval, execution::Execution, lead::Lead, request::Request, time::Timestamp,
+    actor::ActorKind, approval::Approval, execution::Execution, lead::Lead, request::Request,
+    time::Timestamp,
 };
 
 /// Which requests.

@@ -30,6 +30,7 @@ mod daemons;
 mod desk;
 mod erasure;
 mod faults;
+mod histories;
 mod lists;
 mod races;
 mod seals;

@@ -13,6 +13,7 @@ use crate::{
     domain::{
         event::{Event, Reason, Rejection},
         facts::{Facts, StateFacts},
+        history::Past,
         outcome::Outcome,
         time::Timestamp,
         world::{Need, Subject, TeamLoad, World},
@@ -190,6 +191,8 @@ impl<'a> BenchWorld<'a> {
     }
 
     fn settle(&mut self, input: &Input) -> Result<Outcome, Rejection> {
+        // Windows move with the clock.
+        self.world.histories.clear();
         for _ in 0..MAX_ROUNDS {
             match decide(self.policy, self.settings, &self.world, input, self.now) {
                 Decision::Outcome(outcome) => return Ok(outcome),
@@ -235,6 +238,10 @@ impl<'a> BenchWorld<'a> {
             }
             Need::Request(id) => {
                 world.requests.entry(id.clone()).or_default();
+            }
+            Need::History(ask) => {
+                let since = self.now.minus(ask.window);
+                world.recall(ask.clone(), since, Some(Past::default()));
             }
             Need::TokenOwners => {
                 world.token_owners.get_or_insert_default();

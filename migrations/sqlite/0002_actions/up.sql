@@ -15,6 +15,10 @@ CREATE TABLE requests (
     CONSTRAINT requests_id UNIQUE (request_id)
 ) STRICT;
 CREATE INDEX requests_subject ON requests (subject);
+-- The histories that rules declare: by customer, by actor, by everyone.
+CREATE INDEX requests_customer ON requests (customer_id, action, requested_at);
+CREATE INDEX requests_actor ON requests (actor, action, requested_at);
+CREATE INDEX requests_action ON requests (action, requested_at);
 
 CREATE TABLE approvals (
     ordinal INTEGER PRIMARY KEY,

@@ -88,24 +88,34 @@ impl Judge {
     pub(in crate::policy) fn gate(&self, facts: &Facts) -> Gate {
         let mut gate = Gate::default();
         let met = Met::of_event(facts, &self.keywords);
-        let bits = self.bits.met(&met);
         let mut lazy = Lazy::new(facts);
-        for index in self.gates.about(facts) {
-            let rule = &self.rules[index];
-            let unmet = rule.conditions.first_unmet(&rule.name, &met);
-            let is_concerned = self.sieves[index].lets_through(bits)
-                && unmet.is_none_or(|unmet| rule.stands_through(unmet, true));
-            if !is_concerned {
-                continue;
-            }
+        for (rule, is_cooling) in self.concerned(&met) {
             match self.ask(rule, &mut lazy) {
                 Ok(Asked::Not(..)) => {}
                 Ok(Asked::Stands(stand)) => gate.take(stand),
-                Ok(Asked::Held(effects)) => gate.take_effects(rule, effects, unmet.is_some()),
+                Ok(Asked::Held(effects)) => gate.take_effects(rule, effects, is_cooling),
                 Err(failure) => gate.failures.push(failure),
             }
         }
         gate
+    }
+
+    /// Gives the gates that a request has to do with, each with whether it cools down.
+    pub(super) fn concerned<'s>(
+        &'s self,
+        met: &'s Met<'s>,
+    ) -> impl Iterator<Item = (&'s Rule, bool)> + 's {
+        let bits = self.bits.met(met);
+        let about = self.gates.about(met.facts).into_iter();
+        about.filter_map(move |index| {
+            let rule = &self.rules[index];
+            if !self.sieves[index].lets_through(bits) {
+                return None;
+            }
+            let unmet = rule.conditions.first_unmet(&rule.name, met);
+            let stands = unmet.is_none_or(|unmet| rule.stands_through(unmet, true));
+            stands.then_some((rule, unmet.is_some()))
+        })
     }
 
     /// Gives what a limit says.

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use diesel::prelude::*;
 use rust_decimal::Decimal;
 
+use super::histories;
 use crate::{
     domain::{
         budget::{Budget, BudgetKey},
@@ -36,6 +37,7 @@ pub(super) fn needs(
             Need::Request(id) => drop(wanted.requests.insert(id.clone())),
             Need::TokenOwners => owners = true,
             Need::Escalation(_)
+            | Need::History(_)
             | Need::Messages(_)
             | Need::Team(_)
             | Need::Ticket(_)
@@ -43,6 +45,7 @@ pub(super) fn needs(
         }
     }
     wanted.load(connection, world)?;
+    histories::load(connection, needs, now, world)?;
     if owners {
         world.token_owners = Some(token_owners(connection)?);
     }
