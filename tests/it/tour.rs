@@ -20,9 +20,9 @@ struct Block {
     text: String,
 }
 
-fn tour() -> Vec<Block> {
+fn section(title: &str) -> Vec<Block> {
     let readme = fs::read_to_string(of_package("README.md")).expect("the README");
-    let (_, rest) = readme.split_once("## A five-minute tour").expect("a tour");
+    let (_, rest) = readme.split_once(title).expect("a section of this name");
     let (section, _) = rest.split_once("\n## ").expect("a section after it");
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
@@ -116,6 +116,11 @@ impl Tour {
 impl Drop for Tour {
     fn drop(&mut self) {
         self.kill();
+        let other = fs::read_to_string(self.place.path().join("pay.pid"));
+        if let Ok(pid) = other {
+            // The system that the refund plays with, should the tour have broken off.
+            let _ = Command::new("kill").arg(pid.trim()).output();
+        }
     }
 }
 
@@ -155,7 +160,7 @@ async fn the_tour_of_the_readme_runs_as_it_is_written() {
         token: String::new(),
         daemon: None,
     };
-    let blocks = tour();
+    let blocks = section("## A five-minute tour");
     assert!(blocks.len() > 10, "the tour is shorter than it was");
     let mut blocks = blocks.into_iter().peekable();
     let mut commands = 0;
@@ -202,4 +207,77 @@ async fn the_tour_of_the_readme_runs_as_it_is_written() {
         );
     }
     assert!(commands >= 6);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_refund_of_the_readme_runs_as_it_is_written() {
+    let place = Place::new("refund");
+    for folder in ["rules", "config"] {
+        copy_folder(&of_package(folder), &place.path().join(folder));
+    }
+    let mut tour = Tour {
+        place,
+        listen: format!("127.0.0.1:{}", free_port()),
+        token: String::new(),
+        daemon: None,
+    };
+    let port = free_port().to_string();
+    tour.start().await;
+    let mut blocks = section("## A refund, governed").into_iter().peekable();
+    let mut commands = 0;
+    while let Some(block) = blocks.next() {
+        let shown = match blocks.peek() {
+            Some(next) if next.language == "text" => {
+                blocks.next().map(|next| next.text).unwrap_or_default()
+            }
+            _ => String::new(),
+        };
+        let script = block.text.replace("8099", &port);
+        before_a_step_of_the_refund(&mut tour, &script).await;
+        commands += 1;
+        let output = tour.run(&script);
+        assert!(
+            shows(&output, &shown),
+            "{script}\ngave:\n{output}\nthe README shows:\n{shown}"
+        );
+    }
+    assert!(commands >= 10);
+}
+
+/// Does what a reader does between two steps, or waits as long as a reader takes.
+async fn before_a_step_of_the_refund(tour: &mut Tour, script: &str) {
+    let calls = tour.place.path().join("pay.log");
+    let has = async |what: &str| {
+        eventually(what, async || {
+            let text = fs::read_to_string(&calls).unwrap_or_default();
+            text.contains(what).then_some(())
+        })
+        .await;
+    };
+    if script.contains("requests try") {
+        eventually("the rules and the action are in force", async || {
+            let loaded = tour.run("provost results --type policy.loaded");
+            let shown = tour.run("provost actions show refund");
+            (loaded.contains("\"rules\":26") && shown.contains("Pays money back")).then_some(())
+        })
+        .await;
+    }
+    if script.starts_with("cat pay.log") {
+        has("done /refunds").await;
+        tour.kill();
+        tour.start().await;
+        has("known /refunds").await;
+        eventually("the refund is done", async || {
+            let shown = tour.run("provost requests show r-1");
+            shown.contains("succeeded").then_some(())
+        })
+        .await;
+    }
+    if script.starts_with("provost audit show") {
+        eventually("it is reversed", async || {
+            let shown = tour.run("provost requests show r-1");
+            shown.contains("reversed").then_some(())
+        })
+        .await;
+    }
 }
