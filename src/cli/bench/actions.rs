@@ -90,8 +90,11 @@ struct Bench<'a> {
 /// What a throughput run came to.
 struct Throughput {
     speed: Speed,
+    /// How many a second between the first tenth and the last twentieth of the results.
+    steady: f64,
     slow_ended: u64,
     memory_mib: (u64, u64),
+    inputs_per_commit: f64,
 }
 
 async fn measure(client: &Client, args: &Args) -> Result<Report, Failure> {
@@ -113,6 +116,7 @@ async fn measure(client: &Client, args: &Args) -> Result<Report, Failure> {
         // Before and after, because a machine's speed drifts.
         let again = bench.alone().await?;
         alone.speed = alone.speed.with(again.speed);
+        alone.steady = f64::midpoint(alone.steady, again.steady);
     }
     let after = bench.ceiling(&stub).await?;
     let latency = bench.latency(&alone.speed).await?;
@@ -126,7 +130,9 @@ async fn measure(client: &Client, args: &Args) -> Result<Report, Failure> {
         conversations: args.conversations,
         ceiling: before.with(after),
         speed: alone.speed,
+        steady: alone.steady,
         beside_slow,
+        inputs_per_commit: alone.inputs_per_commit,
         resident_mib,
         peak_mib,
         latency,
@@ -166,16 +172,20 @@ impl Bench<'_> {
         let daemon = self.daemon().await?;
         ends.until(&fast, SUCCEEDED, args.actions).await?;
         let speed = Speed::of(args.actions, watch.elapsed());
+        let steady = ends.steady(&fast, SUCCEEDED);
         let slow_ended = ends.count(&slow, SUCCEEDED);
         let memory_mib = daemon.memory_mib();
+        let inputs_per_commit = daemon.inputs_per_commit().await?;
         ends.until(&slow, SUCCEEDED, slow_count).await?;
         daemon.stop().await?;
         ends.close().await;
         ground.delete(Names::default().sink).await?;
         Ok(Throughput {
             speed,
+            steady,
             slow_ended,
             memory_mib,
+            inputs_per_commit,
         })
     }
 
@@ -196,6 +206,7 @@ impl Bench<'_> {
         ));
         Ok(BesideSlow {
             speed: beside.speed,
+            steady: beside.steady,
             slow,
             slow_ended: beside.slow_ended,
         })

@@ -46,6 +46,12 @@ struct Sample {
     batches: f64,
 }
 
+impl Sample {
+    fn inputs_per_commit(&self) -> f64 {
+        self.decided / self.batches.max(1.0)
+    }
+}
+
 /// Brings the database up to date and fills its journal, if that is asked for.
 pub(super) fn prepare(ground: &Ground, rows: i64) -> Result<Plan, Failure> {
     let store = Store::open(&ground.database, Role::Tool)?;
@@ -180,7 +186,7 @@ impl Daemon {
                     early_mib: early_mib.unwrap_or(resident_mib),
                     resident_mib,
                     peak_mib,
-                    inputs_per_commit: sample.decided / sample.batches.max(1.0),
+                    inputs_per_commit: sample.inputs_per_commit(),
                 };
                 return Ok((rate(&samples, wanted), figures));
             }
@@ -190,6 +196,11 @@ impl Daemon {
             }
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// Gives how many inputs a commit has carried so far, on average.
+    pub(super) async fn inputs_per_commit(&self) -> Result<f64, Failure> {
+        Ok(self.sample().await?.inputs_per_commit())
     }
 
     async fn sample(&self) -> Result<Sample, Failure> {

@@ -49,6 +49,8 @@ pub(super) struct BesideSlow {
     /// How fast the others went.
     #[serde(flatten)]
     pub(super) speed: Speed,
+    /// As the report has it.
+    pub(super) steady: f64,
     /// How many slow actions were asked for before the others.
     pub(super) slow: u64,
     /// How many of them had ended when the last of the others had; fewer: slow calls were under way all
@@ -78,7 +80,11 @@ pub(super) struct Report {
     pub(super) ceiling: Speed,
     /// Whole actions; where slow calls were tried as well, before and after them.
     pub(super) speed: Speed,
+    /// How many a second between the first tenth and the last twentieth of the results.
+    pub(super) steady: f64,
     pub(super) beside_slow: Option<BesideSlow>,
+    /// How many inputs a commit carried, on average; an action is two.
+    pub(super) inputs_per_commit: f64,
     /// Resident memory at the end of the run. *Units*: MiB, as below.
     pub(super) resident_mib: u64,
     /// Its peak.
@@ -137,20 +143,23 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "whole action    {:>8.0} actions/s   {:.2} of the stub",
+            "whole action    {:>8.0} actions/s   {:.2} of the stub; {:.0}/s without start and end of the run",
             self.speed.per_second,
-            self.share()
+            self.share(),
+            self.steady
         )?;
         if let Some(beside) = &self.beside_slow {
             writeln!(
                 f,
-                "beside slow     {:>8.0} actions/s   {:.2} of that without; {SLOW_CONCURRENCY} calls of {SLOW_SECONDS} s at once, {} of {} ended by then",
+                "beside slow     {:>8.0} actions/s   {:.0}/s without start and end, {:.2} of that alone; {SLOW_CONCURRENCY} calls of {SLOW_SECONDS} s at once, {} of {} ended by then",
                 beside.speed.per_second,
-                beside.speed.per_second / self.speed.per_second,
+                beside.steady,
+                beside.steady / self.steady,
                 beside.slow_ended,
                 beside.slow
             )?;
         }
+        writeln!(f, "inputs a commit {:>8.0}", self.inputs_per_commit)?;
         writeln!(
             f,
             "memory          {:>8} MiB resident at the end, {} MiB at its peak",
@@ -197,7 +206,9 @@ mod tests {
             conversations: 10_000,
             ceiling: speed(20_000, 2),
             speed: speed(20_000, 20),
+            steady: 1_100.0,
             beside_slow: None,
+            inputs_per_commit: 90.0,
             resident_mib: 50,
             peak_mib: 60,
             latency: Latency {
@@ -220,7 +231,8 @@ mod tests {
         load        20000 actions by persistent events in 10000 conversations, quorum queues, 51 rules, 256 calls at once
 
         bare stub          10000 calls/s
-        whole action        1000 actions/s   0.10 of the stub
+        whole action        1000 actions/s   0.10 of the stub; 1100/s without start and end of the run
+        inputs a commit       90
         memory                50 MiB resident at the end, 60 MiB at its peak
         whole action at   500/s   p50    4.0 ms   p99    4.0 ms   p99.9    4.0 ms   (1 results)
         audit verify       40000 entries/s   (40000 entries)
@@ -233,6 +245,7 @@ mod tests {
         let report = Report {
             beside_slow: Some(BesideSlow {
                 speed: Speed::of(20_000, Duration::from_secs(25)),
+                steady: 1_089.0,
                 slow: 256,
                 slow_ended: 200,
             }),
@@ -251,8 +264,9 @@ mod tests {
         load        20000 actions by persistent events in 10000 conversations, quorum queues, 51 rules, 256 calls at once
 
         bare stub          10000 calls/s
-        whole action        1000 actions/s   0.10 of the stub
-        beside slow          800 actions/s   0.80 of that without; 16 calls of 2 s at once, 200 of 256 ended by then
+        whole action        1000 actions/s   0.10 of the stub; 1100/s without start and end of the run
+        beside slow          800 actions/s   1089/s without start and end, 0.99 of that alone; 16 calls of 2 s at once, 200 of 256 ended by then
+        inputs a commit       90
         memory                50 MiB resident at the end, 60 MiB at its peak
         whole action at   500/s   p50    4.0 ms   p99    4.0 ms   p99.9    4.0 ms   (1 results)
         list page            2.0 ms p50   2.0 ms p99   (1 pages, 300 waiting at first)

@@ -18,7 +18,7 @@ use crate::{
             load::{Names, conversation_of},
         },
     },
-    clock::Clock,
+    clock::{Clock, Stopwatch},
 };
 
 /// The end that every action of a bench should come to.
@@ -111,12 +111,22 @@ impl Told {
     }
 }
 
+/// What was told of many wishes.
+#[derive(Debug, Default)]
+struct Series {
+    /// Which numbers; a result may be told twice.
+    numbers: HashSet<String>,
+    /// When, in order. *Units*: seconds.
+    at: Vec<f64>,
+}
+
 /// Takes what is told of wishes.
 pub(super) struct Ends {
     reader: Client,
     inlet: Inlet,
-    /// Which numbers were told, by type and prefix; a result may be told twice.
-    told: HashMap<(String, String), HashSet<String>>,
+    /// What was told, by type and prefix.
+    told: HashMap<(String, String), Series>,
+    watch: Stopwatch,
     /// The approvals that were asked for.
     pub(super) approvals: Vec<String>,
 }
@@ -135,6 +145,7 @@ impl Ends {
             reader,
             inlet,
             told: HashMap::new(),
+            watch: Stopwatch::start(),
             approvals: Vec::new(),
         })
     }
@@ -164,8 +175,19 @@ impl Ends {
 
     /// Gives how many of the wishes came to `kind` so far.
     pub(super) fn count(&self, wishes: &Wishes, kind: &str) -> u64 {
+        self.series(wishes, kind)
+            .map_or(0, |series| series.at.len() as u64)
+    }
+
+    /// Gives how many of the wishes came to `kind` a second, once that was under way.
+    pub(super) fn steady(&self, wishes: &Wishes, kind: &str) -> f64 {
+        self.series(wishes, kind)
+            .map_or(f64::NAN, |series| steady(&series.at))
+    }
+
+    fn series(&self, wishes: &Wishes, kind: &str) -> Option<&Series> {
         let key = (kind.to_owned(), wishes.prefix.clone());
-        self.told.get(&key).map_or(0, |told| told.len() as u64)
+        self.told.get(&key)
     }
 
     /// Stops taking.
@@ -193,8 +215,10 @@ impl Ends {
         if kind == AWAITING {
             self.approvals.extend(about.approval_id);
         }
-        let told = self.told.entry((kind, prefix.to_owned())).or_default();
-        told.insert(number.to_owned());
+        let series = self.told.entry((kind, prefix.to_owned())).or_default();
+        if series.numbers.insert(number.to_owned()) {
+            series.at.push(self.watch.elapsed().as_secs_f64());
+        }
         Ok(())
     }
 
@@ -204,6 +228,16 @@ impl Ends {
             "{so_far} of {count} came to `{kind}`, and nothing more is told"
         ))
         .next("see the daemon's log with --log FILE")
+    }
+}
+
+/// Gives the rate between the first tenth and the last twentieth of what came at these times.
+fn steady(at: &[f64]) -> f64 {
+    let (first, last) = (at.len() / 10, at.len() - at.len() / 20);
+    match (at.get(first), at.get(last.saturating_sub(1))) {
+        #[expect(clippy::cast_precision_loss, reason = "a rate")]
+        (Some(from), Some(to)) if to > from => (last - 1 - first) as f64 / (to - from),
+        _ => f64::NAN,
     }
 }
 
@@ -224,5 +258,15 @@ mod tests {
         assert_eq!(event["data"]["params"]["order"], event["id"]);
         assert_eq!(told(r#"{"data": {"request_id": "other"}}"#), None);
         assert_eq!(told(r#"{"data": {}}"#), None);
+    }
+
+    #[test]
+    fn a_steady_rate_leaves_start_and_end_aside() {
+        // One a second, after a start of a minute and before an end of another one.
+        let mut at: Vec<f64> = (0..100).map(|second| 60.0 + f64::from(second)).collect();
+        at[0] = 0.0;
+        at[99] = 300.0;
+        assert_eq!(steady(&at).to_string(), "1");
+        assert!(steady(&[]).is_nan() && steady(&[1.0]).is_nan());
     }
 }
