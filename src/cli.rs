@@ -5,6 +5,7 @@
 //! failure, 2 usage, 78 configuration or policy in error.
 
 pub mod actions;
+pub mod anomalies;
 pub mod approvals;
 pub mod audit;
 pub mod bench;
@@ -89,6 +90,9 @@ enum Command {
     /// Look at what waits for people, and decide
     #[command(visible_alias = "approval")]
     Approvals(approvals::Args),
+    /// Look at what was out of the usual
+    #[command(visible_alias = "anomaly")]
+    Anomalies(anomalies::Args),
     /// Look at leads: who may become a customer
     #[command(visible_alias = "lead")]
     Leads(leads::Args),
@@ -138,6 +142,7 @@ pub fn main() -> ExitCode {
         Command::Actions(args) => block_on(actions::main(args)),
         Command::Requests(args) => block_on(requests::main(args)),
         Command::Approvals(args) => block_on(approvals::main(args)),
+        Command::Anomalies(args) => block_on(anomalies::main(args)),
         Command::Leads(args) => block_on(leads::main(args)),
         Command::Parked(args) => block_on(parked::main(args)),
         Command::Audit(args) => block_on(audit::main(args)),

@@ -43,6 +43,7 @@ mod schedule_due;
 mod ticket;
 mod ticket_requested;
 mod ticket_updated;
+mod watch;
 
 use std::{fmt, sync::Arc};
 

@@ -29,6 +29,7 @@ pub mod record;
 pub mod request;
 pub mod schema;
 pub mod seal;
+pub mod tally;
 pub mod template;
 pub mod ticket;
 pub mod time;

@@ -6,6 +6,7 @@
 //! committed state. Started by `crate::daemon`'s caller with [`serve`].
 
 mod actions;
+mod anomalies;
 mod approvals;
 mod asyncapi;
 mod audit;

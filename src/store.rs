@@ -8,6 +8,7 @@
 
 use std::{fs::File, path::Path, sync::Arc};
 
+mod anomalies;
 mod audit;
 mod commit;
 mod connection;

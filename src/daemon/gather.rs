@@ -1,6 +1,9 @@
 //! Gathering what a decided batch changed: each thing once, as it is at the end, sorted by its key.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
 
 use super::round::Finished;
 use crate::domain::{
@@ -11,6 +14,7 @@ use crate::domain::{
     ids::SubjectId,
     outcome::Change,
     record::{Write, WrittenRequest},
+    tally::{Tallied, TallyKey},
     ticket::Ticket,
     world::{Subject, World},
 };
@@ -27,6 +31,7 @@ struct Gathered {
     approvals: BTreeMap<String, Arc<Approval>>,
     executions: BTreeMap<String, Option<Arc<Execution>>>,
     reservations: Reservations,
+    tallies: BTreeMap<(TallyKey, i64), Tallied>,
     teams: BTreeMap<String, i64>,
 }
 
@@ -44,6 +49,7 @@ pub(super) fn changed(finished: &[Finished], world: &World) -> Write {
             match change {
                 Change::Park(parked) => write.parked.push((parked.clone(), one.now)),
                 Change::Unpark(id) => write.unparked.push(id.clone()),
+                Change::Anomaly(anomaly) => write.anomalies.push(Arc::clone(anomaly)),
                 Change::Lead(lead) => write.leads.push(Arc::clone(lead)),
                 Change::Seal(seal) => write.seals.push((Arc::clone(seal), one.now)),
                 other => gathered.take(other, world),
@@ -87,11 +93,19 @@ impl Gathered {
             }
             Change::Reserve(key, reservation) => self.reserve(key, reservation, true),
             Change::Release(key, reservation) => self.reserve(key, reservation, false),
+            Change::Tally(tallied) => {
+                let place = (tallied.of.clone(), tallied.hour);
+                match self.tallies.entry(place) {
+                    Entry::Vacant(entry) => drop(entry.insert(tallied.clone())),
+                    Entry::Occupied(mut entry) => entry.get_mut().added.add(tallied.added),
+                }
+            }
             Change::TeamTurn(team) => {
                 let turn = world.teams.get(team).map_or(0, |load| load.turn);
                 self.teams.insert(team.clone(), turn);
             }
-            Change::Conversation(_)
+            Change::Anomaly(_)
+            | Change::Conversation(_)
             | Change::Lead(_)
             | Change::Message(_)
             | Change::NumberTaken
@@ -113,6 +127,7 @@ impl Gathered {
         write.escalations = self.escalations.into_values().collect();
         write.requests = self.requests.into_values().collect();
         write.approvals = self.approvals.into_values().collect();
+        write.tallies = self.tallies.into_values().collect();
         write.teams = self.teams.into_iter().collect();
         for (id, execution) in self.executions {
             match execution {

@@ -6,7 +6,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::app::App;
 use crate::{
-    domain::time::{Span, Timestamp},
+    domain::{
+        tally::hour_of,
+        time::{Span, Timestamp},
+    },
     store::StoreError,
 };
 
@@ -36,6 +39,8 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
         let audit = retention.audit.map(|span| now.minus(span));
         times.extend(audit.map(|before| (Part::Audit, before)));
         times.extend(audit.map(|before| (Part::Persons, before)));
+        times.extend(audit.map(|before| (Part::Anomalies, before)));
+        times.push((Part::Tallies, now));
         for (part, before) in times {
             if let Err(error) = prune(&app, part, before, &stop).await {
                 tracing::warn!(%error, ?part, "retention stopped; it goes on in a minute");
@@ -52,6 +57,8 @@ enum Part {
     Persons,
     Parked,
     Attempts,
+    Anomalies,
+    Tallies,
 }
 
 async fn prune(
@@ -70,6 +77,8 @@ async fn prune(
                 Part::Persons => desk.persons_prune(before),
                 Part::Parked => desk.parked_prune(before, SLICE),
                 Part::Attempts => desk.attempts_prune(before, SLICE),
+                Part::Anomalies => desk.anomalies_prune(before, SLICE),
+                Part::Tallies => desk.tallies_prune(hour_of(before), SLICE),
             })
             .await?;
         total += deleted;

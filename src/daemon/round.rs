@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How often a decision may ask for more.
-const MAX_ROUNDS: usize = 4;
+const MAX_ROUNDS: usize = 6;
 
 /// One decided input.
 #[derive(Debug)]
@@ -146,7 +146,7 @@ impl<'a> Round<'a> {
     /// Gives the step that puts an input aside which still needs more.
     fn give_up(&self, subject: &SubjectId, step: &Step) -> Step {
         tracing::error!(subject = %subject, event.id = %step.input.event.id, "a decision keeps asking for more; its input is parked");
-        let detail = "the decision asked for more than four rounds of loading";
+        let detail = "the decision asked for more than six rounds of loading";
         Step {
             input: Arc::new(put_aside(&step.input, self.settings, detail)),
             rounds: 0,

@@ -180,6 +180,7 @@ impl Case<'_> {
             "action": approval.action,
             "decision": decision, "on_behalf": voter.on_behalf,
         }));
+        self.watch_vote(&request, decision)?;
         match approval.state {
             ApprovalState::Approved => {
                 self.publish_decided(&approval, Decision::Approve);

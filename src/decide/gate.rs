@@ -165,7 +165,7 @@ impl Case<'_> {
     }
 
     /// Gives what the rules see of a request: always in the shape of `action.requested`.
-    fn request_facts(&self, request: &Request) -> Facts {
+    pub(super) fn request_facts(&self, request: &Request) -> Facts {
         let data = json!({
             "request_id": request.request_id, "action": request.action,
             "params": request.params, "actor": request.actor,
@@ -459,6 +459,11 @@ impl Validation<'_, '_> {
             }
             wanted.notify.extend(ask.notify.iter().cloned());
             self.note("approval", "asked", Some(&ask.rule), None);
+        }
+        // What is out of the usual is not denied: people look at it.
+        for watch in &self.request.flagged_by {
+            self.wanted.stage(&action.approvers, action.required);
+            self.note("approval", "anomaly", Some(watch), None);
         }
         // A gate that failed is no permission.
         for failure in &gate.failures {

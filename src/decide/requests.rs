@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Case, Stop,
     gate::{self, Passage, Refusal, Validated},
+    watch::Seen,
 };
 use crate::domain::{
     action::{Action, Level},
@@ -29,7 +30,7 @@ use crate::domain::{
     world::Need,
 };
 
-impl Case<'_> {
+impl<'a> Case<'a> {
     /// Gives a request of this subject, with what this decision has changed on it.
     pub(super) fn request(&self, id: &str) -> Result<Option<Arc<Request>>, Need> {
         if let Some(request) = self.requests.get(id) {
@@ -153,9 +154,10 @@ impl Case<'_> {
     /// Validates a request and moves it on as far as it may go now.
     pub(super) fn pass(
         &mut self,
-        request: Request,
+        mut request: Request,
         approved: Option<Approval>,
     ) -> Result<(), Stop> {
+        let seen = self.look_at(&mut request)?;
         let validated = self.validate(&request, approved.as_ref())?;
         let Validated {
             checks,
@@ -168,8 +170,11 @@ impl Case<'_> {
         self.note_checks(&checks);
         let mut request = Request { checks, ..request };
         self.carry_out(Verdict { fired, failures })?;
-        if !matches!(passage, Passage::Denied(_)) {
+        if matches!(passage, Passage::Denied(_)) {
+            request.flagged_by.clear();
+        } else {
             self.reserve(&mut request, reserve);
+            self.count(&request, seen);
         }
         match passage {
             Passage::Denied(refusal) => self.deny(request, &refusal, approved),
@@ -181,6 +186,24 @@ impl Case<'_> {
                     self.consume(approval, &request)?;
                 }
                 self.go(request)
+            }
+        }
+    }
+
+    /// Looks at a new request for what is out of the usual; whatever else it needs of the past is asked
+    /// for in the same go.
+    fn look_at(&self, request: &mut Request) -> Result<Vec<Seen<'a>>, Stop> {
+        if request.state != RequestState::Requested {
+            return Ok(Vec::new());
+        }
+        match self.watched(request) {
+            Ok(seen) => {
+                request.flagged_by = seen.iter().filter_map(Seen::raises).collect();
+                Ok(seen)
+            }
+            Err(mut needs) => {
+                needs.extend(self.fill_in(&mut self.request_facts(request)));
+                Err(Stop::Needs(needs))
             }
         }
     }

@@ -103,6 +103,7 @@ impl Case<'_> {
             succeeded_at: None,
             amount: None,
             checks: Vec::new(),
+            flagged_by: Vec::new(),
             reserved: Vec::new(),
             approval_id: None,
             is_confirmed: false,

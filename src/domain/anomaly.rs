@@ -17,6 +17,10 @@ use super::{
     time::Span,
 };
 
+pub use self::record::Anomaly;
+
+mod record;
+
 /// How many hours a week has.
 const HOURS_A_WEEK: i64 = 168;
 /// What makes the median absolute deviation comparable with a standard deviation.
@@ -210,6 +214,30 @@ pub fn baseline_hours(hour: i64, weeks: u32) -> Vec<i64> {
 
 /// Holds a value against its history; hours without anything count as zero and are part of it.
 pub fn judge(value: Decimal, history: &[Decimal], threshold: &Threshold) -> Option<Flag> {
+    judge_by(value, history, threshold, Decimal::ONE)
+}
+
+/// Holds a sum against its history. Where most hours have none, those that have one say how much is much.
+pub fn judge_sum(value: Decimal, history: &[Decimal], threshold: &Threshold) -> Option<Flag> {
+    let some = history.iter().copied().filter(|sum| !sum.is_zero());
+    let some: Vec<Decimal> = some.collect();
+    if some.is_empty() {
+        return judge(value, &[], threshold);
+    }
+    let grain = if median(history).is_zero() {
+        median(&some).abs()
+    } else {
+        Decimal::ONE
+    };
+    judge_by(value, history, threshold, grain)
+}
+
+fn judge_by(
+    value: Decimal,
+    history: &[Decimal],
+    threshold: &Threshold,
+    grain: Decimal,
+) -> Option<Flag> {
     if history.len() < MIN_SAMPLES {
         let cap = threshold.cap.filter(|cap| value > *cap)?;
         return Some(Flag {
@@ -219,24 +247,19 @@ pub fn judge(value: Decimal, history: &[Decimal], threshold: &Threshold) -> Opti
         });
     }
     let expected = median(history);
-    let score = score(value, expected, history);
+    let deviations: Vec<Decimal> = history
+        .iter()
+        .map(|past| (*past - expected).abs())
+        .collect();
+    // A history without any variation would flag the first cent: a tenth of the usual, and the grain, stand in.
+    let least = (expected.abs() / Decimal::TEN).max(grain);
+    let distance = (value - expected) / median(&deviations).max(least);
+    let score = CONSISTENCY * distance.to_f64().unwrap_or(f64::MAX);
     (value > expected && score >= threshold.sensitivity).then_some(Flag {
         value,
         expected,
         score: Some(score),
     })
-}
-
-fn score(value: Decimal, expected: Decimal, history: &[Decimal]) -> f64 {
-    let deviations: Vec<Decimal> = history
-        .iter()
-        .map(|past| (*past - expected).abs())
-        .collect();
-    // A history without any variation would flag the first cent: a tenth of the usual, and one, stand in.
-    let least = (expected.abs() / Decimal::TEN).max(Decimal::ONE);
-    let spread = median(&deviations).max(least);
-    let distance = (value - expected) / spread;
-    CONSISTENCY * distance.to_f64().unwrap_or(f64::MAX)
 }
 
 /// Gives the middle value, or what lies between the two middle ones; zero of nothing.
@@ -282,6 +305,18 @@ mod tests {
             (Decimal::from(60), Decimal::from(10))
         );
         assert!(flag.score.is_some_and(|score| score > 20.0), "{flag:?}");
+    }
+
+    #[test]
+    fn a_rare_sum_is_held_against_what_it_is_when_there_is_one() {
+        let rare = history(&[0, 0, 80, 0, 0, 0, 120, 0]);
+        assert_eq!(judge_sum(Decimal::from(300), &rare, &THRESHOLD), None);
+        let flag = judge_sum(Decimal::from(600), &rare, &THRESHOLD).expect("a spike");
+        assert_eq!(flag.expected, Decimal::ZERO);
+        let never = history(&[0; 12]);
+        assert_eq!(judge_sum(Decimal::from(100), &never, &THRESHOLD), None);
+        let flag = judge_sum(Decimal::from(101), &never, &THRESHOLD).expect("above the cap");
+        assert_eq!(flag.score, None);
     }
 
     #[test]

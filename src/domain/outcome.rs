@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     actor::Actor,
+    anomaly::Anomaly,
     approval::Approval,
     audit::{AuditCheck, AuditOutcome},
     budget::{BudgetKey, Reservation},
@@ -19,6 +20,7 @@ use super::{
     lead::Lead,
     request::Request,
     seal::Seal,
+    tally::Tallied,
     ticket::Ticket,
 };
 
@@ -67,6 +69,10 @@ pub enum Change {
     Reserve(BudgetKey, Reservation),
     /// A request gives its part of a budget back.
     Release(BudgetKey, Reservation),
+    /// What is watched is counted.
+    Tally(Tallied),
+    /// Something is out of the usual, and told for the first time in its hour.
+    Anomaly(Arc<Anomaly>),
     /// A lead is kept.
     Lead(Arc<Lead>),
     /// A team's round robin has moved on by one.

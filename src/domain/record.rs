@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::{
+    anomaly::Anomaly,
     approval::Approval,
     audit::{AuditBody, AuditEntry, scaled_amount},
     budget::{Budget, BudgetKey, Reservation},
@@ -17,6 +18,7 @@ use super::{
     person::Person,
     request::Request,
     seal::Seal,
+    tally::Tallied,
     ticket::Ticket,
     time::Timestamp,
     world::Subject,
@@ -159,6 +161,10 @@ pub struct Write {
     pub reserved: Vec<(BudgetKey, Reservation)>,
     /// What was given back.
     pub released: Vec<(BudgetKey, Reservation)>,
+    /// What is added to tallies, each once, sorted.
+    pub tallies: Vec<Tallied>,
+    /// What is out of the usual: each is told by nobody else, or the batch runs again.
+    pub anomalies: Vec<Arc<Anomaly>>,
     /// Leads.
     pub leads: Vec<Arc<Lead>>,
     /// The turns of teams, sorted by name.

@@ -46,6 +46,9 @@ pub struct Request {
     /// What was looked at, in order, when it was last validated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
+    /// The watches because of which people decide.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flagged_by: Vec<String>,
     /// What it holds of which limits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reserved: Vec<Reserved>,

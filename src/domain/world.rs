@@ -21,6 +21,7 @@ use super::{
     ids::SubjectId,
     outcome::Change,
     request::Request,
+    tally::{Tallies, TallyAsk, TallyKey},
     ticket::Ticket,
     time::{Span, Timestamp},
 };
@@ -42,6 +43,8 @@ pub enum Need {
     Messages(SubjectId),
     /// A request, by id.
     Request(String),
+    /// A tally, for some hours.
+    Tally(TallyAsk),
     /// A team's turn and the open tickets of its members.
     Team(String),
     /// A ticket, by id.
@@ -94,6 +97,8 @@ pub struct World {
     pub budgets: HashMap<BudgetKey, Budget>,
     /// The histories that rules declare, by [`HistoryAsk::identity`].
     pub histories: HashMap<String, Recalled>,
+    /// Tallies, as far as they are loaded.
+    pub tallies: HashMap<TallyKey, Tallies>,
     /// Owners of tokens with their roles; `None`: not loaded.
     pub token_owners: Option<Vec<(String, Vec<String>)>>,
     /// Escalations by id.
@@ -169,6 +174,13 @@ impl World {
         self.histories.insert(identity, recalled);
     }
 
+    /// Gives a tally, known for the hours that are asked for.
+    pub fn tally(&self, ask: &TallyAsk) -> Result<&Tallies, Need> {
+        let found = self.tallies.get(&ask.of);
+        let found = found.filter(|tallies| tallies.reaches(&ask.hours));
+        found.ok_or_else(|| Need::Tally(ask.clone()))
+    }
+
     /// Gives who owns a token.
     pub fn token_owners(&self) -> Result<&[(String, Vec<String>)], Need> {
         self.token_owners.as_deref().ok_or(Need::TokenOwners)
@@ -229,7 +241,8 @@ impl World {
             | Change::Execution(_)
             | Change::ExecutionOver(_)
             | Change::Reserve(..)
-            | Change::Release(..) => self.apply_to_actions(change),
+            | Change::Release(..)
+            | Change::Tally(_) => self.apply_to_actions(change),
             Change::TeamTurn(team) => {
                 if let Some(load) = self.teams.get_mut(team) {
                     load.turn += 1;
@@ -238,7 +251,11 @@ impl World {
             Change::NumberTaken => {
                 self.numbers.pop_front();
             }
-            Change::Lead(_) | Change::Park(_) | Change::Seal(_) | Change::Unpark(_) => {}
+            Change::Anomaly(_)
+            | Change::Lead(_)
+            | Change::Park(_)
+            | Change::Seal(_)
+            | Change::Unpark(_) => {}
         }
     }
 
@@ -273,7 +290,13 @@ impl World {
                     budget.release(reservation.amount);
                 }
             }
-            Change::Conversation(_)
+            Change::Tally(tallied) => {
+                if let Some(tallies) = self.tallies.get_mut(&tallied.of) {
+                    tallies.add(tallied.hour, tallied.added);
+                }
+            }
+            Change::Anomaly(_)
+            | Change::Conversation(_)
             | Change::Escalation(_)
             | Change::Lead(_)
             | Change::Message(_)

@@ -56,6 +56,7 @@ pub(super) async fn explain(api: &Api, event: Event, entry: Entry) -> Result<Val
                             load(reader, need, &mut world)?;
                         }
                         reader.histories(&needs, now, &mut world)?;
+                        reader.tallies(&needs, &mut world)?;
                         Ok(world)
                     })
                     .await?;
@@ -132,7 +133,7 @@ fn load(reader: &mut Reader, need: &Need, world: &mut World) -> Result<(), Store
             world.approvals.insert(id.clone(), found);
         }
         // These are read together, beside.
-        Need::History(_) => {}
+        Need::History(_) | Need::Tally(_) => {}
         // Nothing is carried out, reserved or voted on by looking.
         Need::Budget(key, _) => drop(world.budgets.entry(key.clone()).or_default()),
         Need::Execution(id) => drop(world.executions.entry(id.clone()).or_default()),

@@ -18,6 +18,10 @@ const NAMED: &[(&str, &str)] = &[
         r#"{kind: "customer"|"ai"|"agent"|"system", id: text, roles?: [text]}"#,
     ),
     (
+        "anomaly",
+        r#"{anomaly: text, measure: "approval_rate"|"count"|"off_hours"|"repeat"|"sum", value: number, expected: number, score?: number, key: text, at: time, action: text, request_id: text}"#,
+    ),
+    (
         "approval",
         r#"{approval_id: text, request_id: text, subject: text, action: text, summary: text, context: object, digest: text, requester: text, stages: [object], stage: integer, approvers?: [text], required?: integer, rejections: integer, state: "pending"|"approved"|"rejected"|"expired"|"cancelled"|"superseded"|"consumed", votes: [object], requested_at: time, expires_at: time, remind_at?: time}"#,
     ),
@@ -45,7 +49,7 @@ const NAMED: &[(&str, &str)] = &[
     ),
     (
         "request",
-        "{request_id: text, subject: text, action: text, params: object, actor: actor, customer_id?: text, state: text, requested_at: time, updated_at: time, checks?: [object], reserved?: [object], approval_id?: text, attempts: integer, output?: any, code?: text, reason?: text, reverses?: text, reversals?: [object]}",
+        "{request_id: text, subject: text, action: text, params: object, actor: actor, customer_id?: text, state: text, requested_at: time, updated_at: time, checks?: [object], flagged_by?: [text], reserved?: [object], approval_id?: text, attempts: integer, output?: any, code?: text, reason?: text, reverses?: text, reversals?: [object]}",
     ),
     (
         "result",

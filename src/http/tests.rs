@@ -2,6 +2,7 @@
 
 mod access;
 mod actions;
+mod anomalies;
 mod approvals;
 mod audit;
 mod customers;

@@ -126,6 +126,7 @@ pub(super) fn request(action: &str, params: Value) -> Facts {
         succeeded_at: None,
         amount: None,
         checks: Vec::new(),
+        flagged_by: Vec::new(),
         reserved: Vec::new(),
         approval_id: None,
         is_confirmed: false,

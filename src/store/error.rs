@@ -214,16 +214,18 @@ fn of_database(kind: DatabaseErrorKind, message: &str, constraint: Option<&str>)
     }
 }
 
-// The journal, the audit log and requests refuse what slipped past the locks; whoever lost runs again.
+// The journal, the audit log, requests and anomalies refuse what slipped past the locks; whoever lost runs again.
 fn is_race(message: &str, constraint: Option<&str>) -> bool {
     match constraint {
         Some(name) => {
-            name.starts_with("journal_") || ["audit_sequence", "requests_id"].contains(&name)
+            name.starts_with("journal_")
+                || ["anomalies_once", "audit_sequence", "requests_id"].contains(&name)
         }
         None => {
             message.starts_with("UNIQUE constraint failed: journal.")
                 || message.starts_with("UNIQUE constraint failed: audit.")
                 || message.starts_with("UNIQUE constraint failed: requests.")
+                || message.starts_with("UNIQUE constraint failed: anomalies.")
         }
     }
 }

@@ -34,6 +34,7 @@ use crate::domain::{
 mod actions;
 pub(super) mod histories;
 mod postgres;
+pub(super) mod tallies;
 
 /// A subject's row as a batch reads it: id, version, `decided_at`, state.
 type SubjectRow = (String, i64, i64, Option<String>);
@@ -220,6 +221,7 @@ pub(super) fn needs(
             | Need::Execution(_)
             | Need::History(_)
             | Need::Request(_)
+            | Need::Tally(_)
             | Need::TicketNumber
             | Need::TokenOwners => {}
         }

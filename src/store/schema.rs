@@ -138,6 +138,29 @@ table! {
 }
 
 table! {
+    tallies (name, key, hour) {
+        name -> Text,
+        key -> Text,
+        hour -> BigInt,
+        count -> BigInt,
+        sum -> BigInt,
+        told -> BigInt,
+        keep_until -> BigInt,
+    }
+}
+
+table! {
+    anomalies (ordinal) {
+        ordinal -> BigInt,
+        name -> Text,
+        key -> Text,
+        hour -> BigInt,
+        at -> BigInt,
+        body -> Text,
+    }
+}
+
+table! {
     leads (ordinal) {
         ordinal -> BigInt,
         lead_id -> Text,

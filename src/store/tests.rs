@@ -25,6 +25,7 @@ use crate::domain::{
     world::{Subject, World},
 };
 
+mod anomalies;
 mod batches;
 mod daemons;
 mod desk;

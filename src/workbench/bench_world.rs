@@ -4,7 +4,7 @@
 //! asks of the house is decided right after it, at most [`MAX_DEPTH`] deep; the
 //! clock moves only when it is told to, and schedules come due on its way.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Map, Value};
 
@@ -148,7 +148,7 @@ impl<'a> BenchWorld<'a> {
             ticket: None,
             draft: None,
             request: None,
-            history: std::collections::BTreeMap::new(),
+            history: BTreeMap::new(),
         };
         Facts {
             event: Arc::new(event.clone()),
@@ -242,6 +242,10 @@ impl<'a> BenchWorld<'a> {
             Need::History(ask) => {
                 let since = self.now.minus(ask.window);
                 world.recall(ask.clone(), since, Some(Past::default()));
+            }
+            Need::Tally(ask) => {
+                let tallies = world.tallies.entry(ask.of.clone()).or_default();
+                tallies.keep(None, &ask.hours, &BTreeMap::new());
             }
             Need::TokenOwners => {
                 world.token_owners.get_or_insert_default();

@@ -10,6 +10,7 @@ const EVENT: &str = r#"{"specversion":"1.0","id":"e-1","source":"/chat","type":"
 const ASKING: &[&str] = &[
     "actions list",
     "actions show refund",
+    "anomalies",
     "approvals approve apr_1",
     "approvals list",
     "approvals reject apr_1 --reason no",

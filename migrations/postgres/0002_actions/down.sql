@@ -1,3 +1,5 @@
+DROP TABLE anomalies;
+DROP TABLE tallies;
 DROP TABLE leads;
 DROP TABLE reservations;
 DROP TABLE budgets;

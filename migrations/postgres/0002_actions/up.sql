@@ -71,3 +71,27 @@ CREATE TABLE leads (
     body TEXT NOT NULL,
     CONSTRAINT leads_id UNIQUE (lead_id)
 );
+
+-- What is watched, by hour since the epoch. Sums are in 1/10,000; rows are only ever added to.
+CREATE TABLE tallies (
+    name TEXT COLLATE "C" NOT NULL,
+    key TEXT COLLATE "C" NOT NULL,
+    hour BIGINT NOT NULL,
+    count BIGINT NOT NULL,
+    sum BIGINT NOT NULL,
+    told BIGINT NOT NULL,
+    keep_until BIGINT NOT NULL,
+    PRIMARY KEY (name, key, hour)
+) WITH (fillfactor = 75);
+CREATE INDEX tallies_over ON tallies (keep_until);
+
+CREATE TABLE anomalies (
+    ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name TEXT COLLATE "C" NOT NULL,
+    key TEXT COLLATE "C" NOT NULL,
+    hour BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    body TEXT NOT NULL,
+    CONSTRAINT anomalies_once UNIQUE (name, key, hour)
+);
+CREATE INDEX anomalies_at ON anomalies (at);

@@ -71,3 +71,27 @@ CREATE TABLE leads (
     body TEXT NOT NULL,
     CONSTRAINT leads_id UNIQUE (lead_id)
 ) STRICT;
+
+-- What is watched, by hour since the epoch. Sums are in 1/10,000; rows are only ever added to.
+CREATE TABLE tallies (
+    name TEXT NOT NULL,
+    key TEXT NOT NULL,
+    hour INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    sum INTEGER NOT NULL,
+    told INTEGER NOT NULL,
+    keep_until INTEGER NOT NULL,
+    PRIMARY KEY (name, key, hour)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tallies_over ON tallies (keep_until);
+
+CREATE TABLE anomalies (
+    ordinal INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    key TEXT NOT NULL,
+    hour INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    CONSTRAINT anomalies_once UNIQUE (name, key, hour)
+) STRICT;
+CREATE INDEX anomalies_at ON anomalies (at);

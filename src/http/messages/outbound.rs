@@ -67,10 +67,10 @@ pub const OUTBOUND: &[Message] = &[
         "Nobody knows yet whether the action happened.",
         "{conversation_id?: text, request_id: text, action: text, reason: text, attempts: integer}",
     ),
-    Message::planned(
+    Message::built(
         "anomaly.detected",
         "Something is out of the usual.",
-        "{anomaly: text, measure: text, value: number, expected: number, score: number, key: text}",
+        "{anomaly: text, measure: text, value: number, expected: number, score?: number, key: text}",
     ),
     Message::built(
         "approval.cancelled",

@@ -13,8 +13,9 @@ use super::{
 use crate::{
     domain::access::Verb,
     http::{
-        actions, approvals, asyncapi, audit, conversations, customers, escalations, events, export,
-        intake, leads, openapi, parked, policy, reports, requests, results, status, story, tickets,
+        actions, anomalies, approvals, asyncapi, audit, conversations, customers, escalations,
+        events, export, intake, leads, openapi, parked, policy, reports, requests, results, status,
+        story, tickets,
     },
 };
 
@@ -290,7 +291,10 @@ pub const ROUTES: &[Route] = &[
     Route::new(Get, "/v1/sla/{ticket}/explain", VIEW, "How a ticket's clocks came to stand where they are.")
         .answers(200, "{clocks: [object]}"),
     Route::new(Post, "/v1/sla/repin", OPERATE, "Moves running clocks to today's policy.").takes("object"),
-    Route::new(Get, "/v1/anomalies", VIEW, "What was out of the usual.").query(PAGE).answers(200, LISTING),
+    Route::new(Get, "/v1/anomalies", VIEW, "What was out of the usual, the newest first.")
+        .query(PAGE)
+        .answers(200, "{items: [anomaly], next?: text}")
+        .by(|| routing::get(anomalies::list)),
     Route::new(Get, "/v1/reports/{name}", VIEW, "A report, counted from the audit log. `actions`: how often each was asked for, and what became of it.")
         .query(&[
             p("from", "time", "Not before this time; from the beginning of the log when absent."),

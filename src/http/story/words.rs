@@ -124,6 +124,12 @@ impl Story<'_> {
             "tag" => format!("The conversation was tagged `{}`.", text("tag")),
             "create_ticket" => format!("The ticket #{} was opened.", effect["number"]),
             "rule_failed" => format!("The rule `{}` failed.", text("rule")),
+            "anomaly_detected" => format!(
+                "It was out of the usual: `{}` is {}, where {} is expected.",
+                text("anomaly"),
+                effect["value"],
+                effect["expected"]
+            ),
             _ => return None,
         })
     }

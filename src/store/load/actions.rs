@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use diesel::prelude::*;
 use rust_decimal::Decimal;
 
-use super::histories;
+use super::{histories, tallies};
 use crate::{
     domain::{
         budget::{Budget, BudgetKey},
@@ -39,6 +39,7 @@ pub(super) fn needs(
             Need::Escalation(_)
             | Need::History(_)
             | Need::Messages(_)
+            | Need::Tally(_)
             | Need::Team(_)
             | Need::Ticket(_)
             | Need::TicketNumber => {}
@@ -46,6 +47,7 @@ pub(super) fn needs(
     }
     wanted.load(connection, world)?;
     histories::load(connection, needs, now, world)?;
+    tallies::load(connection, needs, world)?;
     if owners {
         world.token_owners = Some(token_owners(connection)?);
     }

@@ -33,6 +33,7 @@ fn request(id: &str, customer: &str, state: RequestState, at: Timestamp) -> Arc<
         succeeded_at: None,
         amount: None,
         checks: Vec::new(),
+        flagged_by: Vec::new(),
         reserved: Vec::new(),
         approval_id: None,
         is_confirmed: false,

@@ -1,13 +1,16 @@
 //! The part of the writing statement that carries governed actions, on PostgreSQL.
 
 use crate::{
-    domain::{approval::Approval, record::Write, request::Request, time::Timestamp},
+    domain::{
+        approval::Approval, record::Write, request::Request, tally::hour_of, time::Timestamp,
+    },
     store::{commit::json, error::StoreError, fixed::Bind},
 };
 
-/// Requests, approvals, executions, budgets, reservations and leads; 46 binds.
+/// Requests, approvals, executions, budgets, reservations, tallies, anomalies and leads; 58 binds.
 ///
-/// A new request is inserted and nothing else: its id being there already is a lost race.
+/// A new request is inserted and nothing else: its id being there already is a lost race,
+/// and so is an anomaly that was told already.
 macro_rules! actions {
     () => {
         ", request_rows AS ( \
@@ -53,6 +56,14 @@ macro_rules! actions {
             WHERE reservations.name = given.name AND reservations.key = given.key \
                 AND reservations.request_id = given.request_id \
                 AND EXISTS (SELECT 1 FROM daemon_row) \
+        ), tally_rows AS ( \
+            INSERT INTO tallies (name, key, hour, count, sum, told, keep_until) \
+            SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?) WHERE EXISTS (SELECT 1 FROM daemon_row) \
+            ON CONFLICT (name, key, hour) DO UPDATE SET count = tallies.count + excluded.count, \
+                sum = tallies.sum + excluded.sum, told = greatest(tallies.told, excluded.told) \
+        ), anomaly_rows AS ( \
+            INSERT INTO anomalies (name, key, hour, at, body) \
+            SELECT * FROM unnest(?, ?, ?, ?, ?) WHERE EXISTS (SELECT 1 FROM daemon_row) \
         ), lead_rows AS ( \
             INSERT INTO leads (lead_id, conversation_id, created_at, body) \
             SELECT * FROM unnest(?, ?, ?, ?) WHERE EXISTS (SELECT 1 FROM daemon_row) \
@@ -69,6 +80,7 @@ pub(super) struct Columns {
     executions: Vec<String>,
     sums: Vec<String>,
     amounts: Vec<String>,
+    anomalies: Vec<String>,
     leads: Vec<String>,
 }
 
@@ -79,6 +91,8 @@ pub(super) fn has(write: &Write) -> bool {
         && write.executions.is_empty()
         && write.executions_over.is_empty()
         && write.budgets.is_empty()
+        && write.tallies.is_empty()
+        && write.anomalies.is_empty()
         && write.leads.is_empty())
 }
 
@@ -88,6 +102,7 @@ impl Columns {
         let approvals = write.approvals.iter().map(json);
         let executions = write.executions.iter().map(json);
         let leads = write.leads.iter().map(json);
+        let anomalies = write.anomalies.iter().map(json);
         let actors = write.requests.iter().map(|one| one.request.actor.label());
         let budgets = write.budgets.iter();
         let reserved = write.reserved.iter();
@@ -96,6 +111,7 @@ impl Columns {
             approvals: approvals.collect::<Result<_, _>>()?,
             executions: executions.collect::<Result<_, _>>()?,
             leads: leads.collect::<Result<_, _>>()?,
+            anomalies: anomalies.collect::<Result<_, _>>()?,
             actors: actors.collect(),
             sums: budgets.map(|(_, budget)| budget.sum.to_string()).collect(),
             amounts: reserved.map(|(_, one)| one.amount.to_string()).collect(),
@@ -116,6 +132,7 @@ pub(super) fn binds<'a>(write: &'a Write, columns: &'a Columns, binds: &mut Vec<
         Bind::Texts(write.executions_over.iter().map(String::as_str).collect()),
     ]);
     budget_binds(write, columns, binds);
+    tally_binds(write, columns, binds);
     let leads = &write.leads;
     binds.extend([
         Bind::Texts(leads.iter().map(|lead| &*lead.lead_id).collect()),
@@ -199,5 +216,26 @@ fn budget_binds<'a>(write: &'a Write, columns: &'a Columns, binds: &mut Vec<Bind
         Bind::Texts(released.iter().map(|(key, _)| &*key.limit).collect()),
         Bind::Texts(released.iter().map(|(key, _)| &*key.key).collect()),
         Bind::Texts(released.iter().map(|(_, one)| &*one.request_id).collect()),
+    ]);
+}
+
+fn tally_binds<'a>(write: &'a Write, columns: &'a Columns, binds: &mut Vec<Bind<'a>>) {
+    let rows = &write.tallies;
+    binds.extend([
+        Bind::Texts(rows.iter().map(|one| &*one.of.name).collect()),
+        Bind::Texts(rows.iter().map(|one| &*one.of.key).collect()),
+        Bind::BigInts(rows.iter().map(|one| one.hour).collect()),
+        Bind::BigInts(rows.iter().map(|one| one.added.count).collect()),
+        Bind::BigInts(rows.iter().map(|one| one.added.sum).collect()),
+        Bind::BigInts(rows.iter().map(|one| one.added.is_told.into()).collect()),
+        Bind::BigInts(rows.iter().map(|one| one.keep_until).collect()),
+    ]);
+    let rows = &write.anomalies;
+    binds.extend([
+        Bind::Texts(rows.iter().map(|one| &*one.anomaly).collect()),
+        Bind::Texts(rows.iter().map(|one| &*one.key).collect()),
+        Bind::BigInts(rows.iter().map(|one| hour_of(one.at)).collect()),
+        Bind::BigInts(rows.iter().map(|one| one.at.micros()).collect()),
+        Bind::Texts(columns.anomalies.iter().map(String::as_str).collect()),
     ]);
 }

@@ -8,16 +8,18 @@ use crate::{
         budget::{Budget, BudgetKey},
         execution::Execution,
         record::{Write, WrittenRequest},
+        tally::{Tallied, hour_of},
         time::Timestamp,
     },
     store::{
         commit::json,
         error::StoreError,
-        schema::{approvals, budgets, executions, leads, requests, reservations},
+        fixed::{Bind, Fixed, Statement},
+        schema::{anomalies, approvals, budgets, executions, leads, requests, reservations},
     },
 };
 
-/// Writes requests, approvals, executions, budgets and leads.
+/// Writes requests, approvals, executions, budgets, tallies, anomalies and leads.
 pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<(), StoreError> {
     for written in &write.requests {
         write_request(c, written)?;
@@ -50,6 +52,20 @@ pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<(), Store
         let place = (&key.limit, &key.key, &reservation.request_id);
         diesel::delete(reservations::table.find(place)).execute(c)?;
     }
+    for tallied in &write.tallies {
+        add_tally(c, tallied)?;
+    }
+    for anomaly in &write.anomalies {
+        diesel::insert_into(anomalies::table)
+            .values((
+                anomalies::name.eq(&anomaly.anomaly),
+                anomalies::key.eq(&anomaly.key),
+                anomalies::hour.eq(hour_of(anomaly.at)),
+                anomalies::at.eq(anomaly.at.micros()),
+                anomalies::body.eq(json(anomaly)?),
+            ))
+            .execute(c)?;
+    }
     for lead in &write.leads {
         diesel::insert_into(leads::table)
             .values((
@@ -61,6 +77,30 @@ pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<(), Store
             .execute(c)?;
     }
     Ok(())
+}
+
+/// The statement that a batch runs for each tally that it adds to.
+struct AddTally;
+
+impl Statement for AddTally {
+    const TEXT: &'static str = "INSERT INTO tallies (name, key, hour, count, sum, told, keep_until) \
+        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name, key, hour) DO UPDATE SET \
+        count = tallies.count + excluded.count, sum = tallies.sum + excluded.sum, \
+        told = max(tallies.told, excluded.told)";
+    type Row = ();
+}
+
+fn add_tally(c: &mut SqliteConnection, tallied: &Tallied) -> QueryResult<usize> {
+    Fixed::<AddTally>::new(vec![
+        Bind::Text(&tallied.of.name),
+        Bind::Text(&tallied.of.key),
+        Bind::BigInt(tallied.hour),
+        Bind::BigInt(tallied.added.count),
+        Bind::BigInt(tallied.added.sum),
+        Bind::BigInt(tallied.added.is_told.into()),
+        Bind::BigInt(tallied.keep_until),
+    ])
+    .execute(c)
 }
 
 fn write_request(c: &mut SqliteConnection, written: &WrittenRequest) -> Result<(), StoreError> {
