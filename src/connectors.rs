@@ -82,10 +82,14 @@ pub fn prepare(
     values: &Map<String, Value>,
     key: &str,
 ) -> Result<Prepared, PrepareFault> {
+    let absent = || PrepareFault::NoOperation(action.name.clone());
     let Performer::Operation { operation, .. } = &action.performer else {
-        return Err(PrepareFault::NoOperation(action.name.clone()));
+        return Err(absent());
     };
-    prepare_operation(operation, integration, values, key)
+    prepare_operation(operation, integration, values, key).map_err(|fault| match fault {
+        PrepareFault::NoOperation(_) => absent(),
+        other => other,
+    })
 }
 
 /// Makes what is sent for an operation, whatever it is for.

@@ -30,6 +30,7 @@ mod escalate;
 mod escalation_moved;
 mod escalation_requested;
 mod execution_ended;
+mod execution_joined;
 mod gate;
 mod payload;
 mod perform;
@@ -56,6 +57,7 @@ pub use self::{
     case::{Case, Stop},
     customer_erased::CustomerErased,
     execution_ended::{ExecutionEnded, RequestResolved, fate},
+    execution_joined::ExecutionJoined,
     policy_changed::{PolicyLoaded, PolicyRejected},
     put_aside::{PutAside, Refuse, Replayed},
     schedule_due::due_event,

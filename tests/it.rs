@@ -18,6 +18,8 @@ mod access;
 mod actions;
 #[path = "it/broker_faults.rs"]
 mod broker_faults;
+#[path = "it/calls.rs"]
+mod calls;
 #[path = "it/clock.rs"]
 mod clock;
 #[path = "it/crashes.rs"]

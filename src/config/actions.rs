@@ -84,6 +84,11 @@ fn check(action: &Action, section: &Section<'_>) {
     if action.is_irreversible && action.reversal.is_some() {
         section.bad(place, "calls it irreversible, and `reversible`", None);
     }
+    let is_operation = matches!(action.performer, Performer::Operation { .. });
+    if action.batch.is_some() && !is_operation {
+        let said = "gathers requests (`batch`), and no operation of an integration performs it";
+        section.bad(place, said, None);
+    }
     if let Some(amount) = &action.amount {
         let property = &action.params.text()["properties"][amount];
         if !["number", "integer"].contains(&property["type"].as_str().unwrap_or_default()) {

@@ -339,7 +339,11 @@ fn check_operation(
         let said = format!("keeps the answers of `{operation}`, which does more than read");
         report("cache", said, None);
     }
-    check_placeholders(action, known, operation, report);
+    if action.batch.is_some() {
+        batches::check_batch(action, known, operation, report);
+    } else {
+        check_placeholders(action, known, operation, report);
+    }
 }
 
 /// Checks that an operation finds what it puts in.
@@ -405,6 +409,7 @@ fn check_reversal(
     }
 }
 
+mod batches;
 mod probes;
 #[cfg(test)]
 mod tests;

@@ -48,6 +48,11 @@ impl<T> Gathering<T> {
         }
     }
 
+    /// Keeps to other settings from here on.
+    pub fn set(&mut self, batch: Batch) {
+        self.batch = batch;
+    }
+
     /// Takes a request in; gives all that wait when there are as many as one call takes.
     pub fn add(&mut self, request: T, now: Timestamp) -> Option<Vec<T>> {
         if self.waiting.is_empty() {

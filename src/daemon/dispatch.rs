@@ -6,9 +6,11 @@
 //! whoever comes next; what was under way when a daemon died may have been sent, and is told
 //! so. Rejected: sending from the lane that committed – a lane never waits for anybody.
 
+mod shared;
+
 use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -28,15 +30,16 @@ use crate::{
     clock::{Clock, Stopwatch},
     connectors::{
         Prepared, amqp, answer,
+        batch::Gathering,
         cache::{self, Cache},
     },
-    decide::{Entry, ExecutionEnded, Input, fate},
+    decide::{Decide, Entry, ExecutionEnded, Input, fate},
     domain::{
         event::{Event, Trace},
         execution::{Ended, Execution},
         ids::SubjectId,
         integration::Integration,
-        time::Span,
+        time::{Span, Timestamp},
     },
     outbound::{self, Call, Outbound, SendFault},
     telemetry,
@@ -91,6 +94,8 @@ struct Inner {
     stop: CancellationToken,
     /// Requests whose execution is here and has not begun.
     waiting: Mutex<HashSet<String>>,
+    /// Executions that wait for others of their action, by its name.
+    gathering: Mutex<HashMap<String, Gathering<Arc<Execution>>>>,
     bearings: Bearings,
     /// Answers of reads that are kept for a while, under the policy that stood then.
     cache: Mutex<(Arc<str>, Cache)>,
@@ -113,6 +118,7 @@ impl Dispatch {
                 tasks: TaskTracker::new(),
                 stop: CancellationToken::new(),
                 waiting: Mutex::default(),
+                gathering: Mutex::default(),
                 bearings: Bearings::default(),
                 cache: Mutex::new((Arc::from(""), Cache::new(CACHED, CACHED_BYTES))),
             }),
@@ -128,13 +134,21 @@ impl Dispatch {
         }
     }
 
-    /// Takes executions whose rows are committed; each goes out when it is due.
+    /// Takes executions whose rows are committed; each goes out when it is due, those that share a
+    /// call together. All who share one are among them.
     pub(super) fn take(&self, executions: &[Arc<Execution>]) {
         for execution in executions {
             self.inner.note(execution);
-            let attempt = Arc::clone(&self.inner).attempt(Arc::clone(execution));
-            self.inner.tasks.spawn_on(attempt, &self.inner.runtime);
         }
+        let (calls, waiting) = shared::sort(executions);
+        for call in calls {
+            self.spawn(Arc::clone(&self.inner).attempt(call));
+        }
+        self.inner.gather(waiting);
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.inner.tasks.spawn_on(task, &self.inner.runtime);
     }
 
     /// Lets go of executions whose rows are gone and that have not begun, such as a look at an end
@@ -149,13 +163,16 @@ impl Dispatch {
     /// have been sent. A look may be made twice.
     pub(super) fn adopt(&self, executions: Vec<Execution>) {
         let now = self.inner.ground.clock.now();
-        for execution in executions {
-            let execution = Arc::new(execution);
-            if execution.due_at > now || execution.look.is_some() {
-                self.take(std::slice::from_ref(&execution));
+        let executions: Vec<_> = executions.into_iter().map(Arc::new).collect();
+        let (calls, waiting) = shared::sort(&executions);
+        // Those that wait for others were never sent.
+        self.take(&waiting);
+        for call in calls {
+            let is_fresh = |one: &Arc<Execution>| one.due_at > now || one.look.is_some();
+            if call.iter().all(is_fresh) {
+                self.take(&call);
             } else {
-                let told = Arc::clone(&self.inner).tell(execution, Ended::Adopted);
-                self.inner.tasks.spawn_on(told, &self.inner.runtime);
+                self.spawn(Arc::clone(&self.inner).tell(call, Ended::Adopted));
             }
         }
     }
@@ -174,8 +191,8 @@ impl Dispatch {
 }
 
 impl Inner {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
+        lock_of(&self.waiting)
     }
 
     fn note(&self, execution: &Execution) {
@@ -190,11 +207,17 @@ impl Inner {
         }
     }
 
-    async fn attempt(self: Arc<Self>, execution: Arc<Execution>) {
+    /// Makes an attempt at a call, for all who share it; what is sent is stored with the first.
+    async fn attempt(self: Arc<Self>, call: Vec<Arc<Execution>>) {
+        let Some(execution) = call.first().cloned() else {
+            return;
+        };
         let begun = self.stop.run_until_cancelled(self.begin(&execution)).await;
         // Stopped before it began: the row stays, and is left to whoever comes next.
         let Some(turn) = begun else { return };
-        self.forget(&execution.request_id);
+        for one in &call {
+            self.forget(&one.request_id);
+        }
         let ended = match &turn {
             Turn::Send {
                 integration,
@@ -215,7 +238,7 @@ impl Inner {
             Turn::Void => return,
         };
         drop(turn);
-        self.tell(execution, ended).await;
+        self.tell(call, ended).await;
     }
 
     /// Waits until the attempt is due and its integration has room; or ends it without being sent.
@@ -261,7 +284,7 @@ impl Inner {
     fn kept(&self, execution: &Execution) -> Option<Value> {
         let (key, _) = self.question(execution)?;
         let version = Arc::clone(&self.ground.in_force.ruling().version);
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cache = lock_of(&self.cache);
         if cache.0 != version {
             cache.0 = version;
             cache.1.clear();
@@ -279,7 +302,7 @@ impl Inner {
             return;
         };
         if let Some((key, good_for)) = self.question(execution) {
-            let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut cache = lock_of(&self.cache);
             let now = self.ground.clock.now();
             cache.1.keep(key, body.clone(), good_for, now);
         }
@@ -389,9 +412,9 @@ impl Inner {
         }
     }
 
-    /// Has the end of an attempt decided; tried until it is, or until the daemon stops.
-    async fn tell(self: Arc<Self>, execution: Arc<Execution>, ended: Ended) {
-        let Some(intake) = self.intake.get() else {
+    /// Has the end of an attempt decided, for all who share the call at once.
+    async fn tell(self: Arc<Self>, call: Vec<Arc<Execution>>, ended: Ended) {
+        let Some(execution) = call.first() else {
             return;
         };
         metrics::counter!(
@@ -399,41 +422,76 @@ impl Inner {
             "integration" => execution.integration.clone(), "fate" => ended.name()
         )
         .increment(1);
-        let input = Arc::new(self.input(&execution, &ended));
+        let now = self.ground.clock.now();
+        let parts = shared::parts(&call, ended);
+        let inputs = call.iter().zip(parts).map(|(one, ended)| {
+            let at = one.joined().map(|_| now);
+            Arc::new(self.ended_input(one, ended, at))
+        });
+        self.have_decided(
+            inputs.collect(),
+            "the end of an attempt was not stored; it is tried again",
+        )
+        .await;
+    }
+
+    /// Has inputs decided in one transaction; tried until they are, or until the daemon stops.
+    async fn have_decided(&self, inputs: Vec<Arc<Input>>, complaint: &'static str) {
+        let Some(intake) = self.intake.get() else {
+            return;
+        };
         loop {
-            match intake.decide(vec![Arc::clone(&input)]).await {
+            match intake.decide(inputs.clone()).await {
                 Ok(_) | Err(SubmitError::Stopping) => return,
                 Err(error) => {
-                    tracing::warn!(request.id = %execution.request_id, %error, "the end of an attempt was not stored; it is tried again");
+                    let first = inputs.first().map(|input| input.event.id.as_str());
+                    tracing::warn!(event.id = first, %error, "{complaint}");
                     tokio::time::sleep(TELL_AGAIN).await;
                 }
             }
         }
     }
 
-    fn input(&self, execution: &Execution, ended: &Ended) -> Input {
-        let how = if *ended == Ended::Adopted {
+    fn ended_input(&self, execution: &Execution, ended: Ended, at: Option<Timestamp>) -> Input {
+        let how = if ended == Ended::Adopted {
             "adopted"
         } else {
             "ended"
         };
         let (request_id, attempt) = (&execution.request_id, execution.attempt);
         let data = json!({"request_id": request_id, "attempt": attempt, "ended": ended});
+        let verb = ExecutionEnded {
+            request_id: request_id.clone(),
+            attempt,
+            ended,
+            at,
+        };
+        let id = format!("{request_id}:{attempt}:{how}");
+        self.input(execution, ("execution.ended", id), &data, verb)
+    }
+
+    /// Makes an input of the house about an execution.
+    fn input(
+        &self,
+        execution: &Execution,
+        (kind, id): (&str, String),
+        data: &Value,
+        verb: impl Decide + 'static,
+    ) -> Input {
         let event = Event {
-            id: format!("{request_id}:{attempt}:{how}"),
+            id,
             source: self.ground.source.clone(),
-            kind: "execution.ended".to_owned(),
+            kind: kind.to_owned(),
             subject: SubjectId::from(execution.subject.as_str()),
             time: None,
             data: data.as_object().cloned().unwrap_or_default(),
             trace: Trace::default(),
         };
-        let verb = ExecutionEnded {
-            request_id: request_id.clone(),
-            attempt,
-            ended: ended.clone(),
-        };
         let digest = event.digest();
         Input::of(event, digest, Arc::new(verb), &Arc::new(Entry::house()))
     }
+}
+
+fn lock_of<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,6 +6,7 @@
 mod desk;
 mod looks;
 mod past;
+mod shared;
 mod watch;
 
 use serde_json::{Value, json};

@@ -16,7 +16,7 @@ use crate::{
         execution::{Ended, Execution},
         outcome::Change,
         request::{Request, RequestState},
-        time::Span,
+        time::{Span, Timestamp},
         world::Need,
     },
 };
@@ -30,6 +30,8 @@ pub struct ExecutionEnded {
     pub attempt: u32,
     /// How.
     pub ended: Ended,
+    /// When, where several share the call: what is decided of one must be decided of each.
+    pub at: Option<Timestamp>,
 }
 
 impl Decide for ExecutionEnded {
@@ -61,7 +63,7 @@ impl Decide for ExecutionEnded {
                 let again = Execution {
                     was_renewed: true,
                     attempt: execution.attempt + 1,
-                    due_at: case.now,
+                    due_at: self.at.unwrap_or(case.now),
                     ..(*execution).clone()
                 };
                 case.change(Change::Execution(Arc::new(again)));
@@ -74,6 +76,9 @@ impl Decide for ExecutionEnded {
             attempts: self.attempt,
             ..request
         };
+        if let Ended::Undivided { detail } = &self.ended {
+            return case.fail(request, "output", detail);
+        }
         match (verdict, action) {
             (Verdict::Done, Some(action)) => case.take_output(request, &action, body(&self.ended)),
             (Verdict::Done, None) => case.succeed(request, &body(&self.ended)),
@@ -105,7 +110,7 @@ impl ExecutionEnded {
             .catalogue
             .integrations
             .get(&execution.integration);
-        let age = case.now.since(execution.first_at);
+        let age = self.at.unwrap_or(case.now).since(execution.first_at);
         let most = action.map_or(1, |action| action.retry.attempts);
         Standing {
             is_safe: prepared.is_some_and(|prepared| prepared.is_safe()),
@@ -124,11 +129,11 @@ impl ExecutionEnded {
         action: Option<&Action>,
     ) {
         let first = action.map_or(Span::from_secs(1), |action| action.retry.backoff);
-        let drawn = backoff(first, execution.attempt, &execution.request_id);
+        let drawn = backoff(first, execution.attempt, execution.call_name());
         let wait = wait.map_or(drawn, |wait| wait.max(drawn));
         let again = Execution {
             attempt: execution.attempt + 1,
-            due_at: case.now.plus(wait),
+            due_at: self.at.unwrap_or(case.now).plus(wait),
             was_ambiguous: execution.was_ambiguous || is_ambiguous(&self.ended),
             ..execution.clone()
         };
@@ -147,6 +152,10 @@ pub fn fate(ended: &Ended) -> Fate {
             status: *status,
             retry_after: *retry_after,
         },
+        Ended::Undivided { .. } => Fate::Answered {
+            status: 200,
+            retry_after: None,
+        },
         Ended::Broken { .. } | Ended::Adopted => Fate::Broken,
         Ended::NotSent { .. } | Ended::Refused { .. } | Ended::Open => Fate::NotSent,
     }
@@ -156,7 +165,9 @@ fn is_ambiguous(ended: &Ended) -> bool {
     match ended {
         Ended::Broken { .. } | Ended::Adopted => true,
         Ended::Answered { status, .. } => *status >= 500 && *status != 503,
-        Ended::NotSent { .. } | Ended::Refused { .. } | Ended::Open => false,
+        Ended::Undivided { .. } | Ended::NotSent { .. } | Ended::Refused { .. } | Ended::Open => {
+            false
+        }
     }
 }
 
@@ -174,7 +185,8 @@ fn code(failure: Failure, ended: &Ended) -> &'static str {
 pub(super) fn body(ended: &Ended) -> Value {
     match ended {
         Ended::Answered { body, .. } => body.clone(),
-        Ended::Broken { .. }
+        Ended::Undivided { .. }
+        | Ended::Broken { .. }
         | Ended::NotSent { .. }
         | Ended::Refused { .. }
         | Ended::Open
@@ -186,6 +198,7 @@ pub(super) fn body(ended: &Ended) -> Value {
 pub(super) fn summary(ended: &Ended) -> String {
     match ended {
         Ended::Answered { status, .. } => format!("the system answered {status}"),
+        Ended::Undivided { detail } => detail.clone(),
         Ended::Broken { detail } => format!("no certain answer came: {detail}"),
         Ended::NotSent { detail } => format!("not sent: {detail}"),
         Ended::Refused { detail } => format!("not sent, it may not be: {detail}"),
@@ -203,6 +216,7 @@ pub(super) fn digest(ended: &Ended) -> Option<String> {
             Some(crate::domain::ids::hex(&hash))
         }
         Ended::Answered { .. }
+        | Ended::Undivided { .. }
         | Ended::Broken { .. }
         | Ended::NotSent { .. }
         | Ended::Refused { .. }

@@ -12,7 +12,7 @@ use crate::{
         action::{Action, BuiltIn, Performer},
         effect::TicketDraft,
         escalation::Trigger,
-        execution::Execution,
+        execution::{Execution, Share},
         lead::Lead,
         outcome::Change,
         request::{Request, RequestState},
@@ -78,18 +78,27 @@ impl Case<'_> {
                 &format!("there is no integration `{name}`"),
             );
         };
-        let values = self.values_of(&request);
-        let key = Execution::key_of(&request.request_id);
-        let prepared = match connectors::prepare(action, integration, &values, &key) {
-            Ok(prepared) => prepared,
-            Err(fault) => return self.fail(request, "transport", &fault.to_string()),
+        let share = action.batch.as_ref().map(|_| Share {
+            item: request.params.clone(),
+            joined: None,
+        });
+        let prepared = if share.is_some() {
+            // What is sent is made once it is known for whom.
+            String::new()
+        } else {
+            let values = self.values_of(&request);
+            let key = Execution::key_of(&request.request_id);
+            match connectors::prepare(action, integration, &values, &key) {
+                Ok(prepared) => serde_json::to_string(&prepared).unwrap_or_default(),
+                Err(fault) => return self.fail(request, "transport", &fault.to_string()),
+            }
         };
         let execution = Execution {
             request_id: request.request_id,
             subject: request.subject,
             action: request.action,
             integration: name.to_owned(),
-            prepared: serde_json::to_string(&prepared).unwrap_or_default(),
+            prepared,
             attempt: 1,
             first_at: self.now,
             due_at: self.now,
@@ -97,6 +106,7 @@ impl Case<'_> {
             was_ambiguous: false,
             was_renewed: false,
             look: None,
+            share,
         };
         self.change(Change::Execution(Arc::new(execution)));
         Ok(())

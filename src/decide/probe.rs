@@ -68,6 +68,7 @@ impl Case<'_> {
             was_ambiguous: false,
             was_renewed: false,
             look: Some(1),
+            share: None,
         })
     }
 
@@ -149,7 +150,8 @@ impl Case<'_> {
 fn read(probe: &Probe, ended: &Ended) -> Finding {
     match ended {
         Ended::Answered { status, body, .. } => probe.read(*status, body),
-        Ended::Broken { .. }
+        Ended::Undivided { .. }
+        | Ended::Broken { .. }
         | Ended::NotSent { .. }
         | Ended::Refused { .. }
         | Ended::Open

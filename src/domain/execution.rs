@@ -2,9 +2,11 @@
 //!
 //! Its row is committed before the first byte leaves, and holds exactly what is sent, so
 //! that a repetition sends the same bytes under the same key. Each attempt is counted
-//! before it is made; the row goes when the end is certain or nobody can know it.
+//! before it is made; the row goes when the end is certain or nobody can know it. Requests of an
+//! action that gathers them share one call.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::time::{Span, Timestamp};
 
@@ -38,6 +40,33 @@ pub struct Execution {
     /// Which look at the end of the request this is, from 1; `None`: it carries the request out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look: Option<u32>,
+    /// Its part of a call that several requests share; `None`: it has a call of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Share>,
+}
+
+/// A request's part of a call that it shares with others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// What it puts in: its parameters.
+    pub item: Map<String, Value>,
+    /// The call that it has joined; `None`: it waits for others, and nothing was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined: Option<Joined>,
+}
+
+/// A call that several requests have joined. What is sent is stored with the first of them; their
+/// rows come and go in one transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// The call's `Idempotency-Key`.
+    pub key: String,
+    /// Which of them it is, from 0.
+    pub place: u32,
+    /// How many they are.
+    pub count: u32,
+    /// At which attempt they joined.
+    pub attempt: u32,
 }
 
 impl Execution {
@@ -49,6 +78,17 @@ impl Execution {
     /// Gives the key of the looks at a request's end, which are not what they look for.
     pub fn look_key_of(request_id: &str) -> String {
         format!("{}-look", Self::key_of(request_id))
+    }
+
+    /// Gives the call that it has joined.
+    pub fn joined(&self) -> Option<&Joined> {
+        self.share.as_ref()?.joined.as_ref()
+    }
+
+    /// Gives what names its call; whatever is drawn by it is the same for all who share the call.
+    pub fn call_name(&self) -> &str {
+        self.joined()
+            .map_or(&*self.request_id, |joined| &*joined.key)
     }
 }
 
@@ -65,6 +105,11 @@ pub enum Ended {
         retry_after: Option<Span>,
         /// What it said; `null` where it said nothing readable.
         body: serde_json::Value,
+    },
+    /// It was done, and whose part of the answer is whose is not known.
+    Undivided {
+        /// Why.
+        detail: String,
     },
     /// No certain answer came after bytes went out.
     Broken {
@@ -92,6 +137,7 @@ impl Ended {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Answered { .. } => "answered",
+            Self::Undivided { .. } => "undivided",
             Self::Broken { .. } => "broken",
             Self::NotSent { .. } => "not_sent",
             Self::Refused { .. } => "refused",

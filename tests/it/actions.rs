@@ -65,7 +65,7 @@ fn furnish(rig: &Rig, stub: &Stub) {
     rig.configuration("actions/gated.toml", &gated);
 }
 
-fn asked(id: &str, action: &str, conversation: &str, params: &Value) -> Value {
+pub(super) fn asked(id: &str, action: &str, conversation: &str, params: &Value) -> Value {
     let data = json!({
         "request_id": id, "action": action, "params": params,
         "actor": {"kind": "ai", "id": "bot"},
@@ -78,7 +78,7 @@ fn asked(id: &str, action: &str, conversation: &str, params: &Value) -> Value {
     )
 }
 
-async fn ends(daemon: &Daemon, id: &str) -> Value {
+pub(super) async fn ends(daemon: &Daemon, id: &str) -> Value {
     eventually(&format!("request {id} ends"), async || {
         let path = format!("/v1/requests/{id}");
         let (status, request) = daemon
@@ -230,7 +230,7 @@ every = "1h"
     rig.configuration("actions/parcel.toml", action);
 }
 
-async fn becomes(daemon: &Daemon, id: &str, state: &str) -> Value {
+pub(super) async fn becomes(daemon: &Daemon, id: &str, state: &str) -> Value {
     eventually(&format!("request {id} is {state}"), async || {
         let request = daemon.get(&format!("/v1/requests/{id}")).await;
         (request["state"] == state).then(|| request.clone())

@@ -105,7 +105,27 @@ impl Stub {
                 .body(Body::from(body.to_string()))
                 .unwrap()
         };
+        // One part for each of `items`, in their order.
+        let list = |stub: &Self, key: &str, body: &[u8]| {
+            stub.did(key);
+            let body: Value = serde_json::from_slice(body).unwrap_or_default();
+            let items = body["items"].as_array().cloned().unwrap_or_default();
+            let parts = items
+                .iter()
+                .map(|item| json!({"id": item["order"], "key": key}));
+            plain(200, parts.collect())
+        };
         match way.as_str() {
+            "list" => list(&stub, &key, &body),
+            "list_storm" if before < 2 => {
+                stub.did(&key);
+                plain(500, json!({"error": "storm"}))
+            }
+            "list_silent" if before == 0 => {
+                stub.did(&key);
+                std::future::pending().await
+            }
+            "list_silent" | "list_storm" => list(&stub, &key, &body),
             "missing" => plain(404, json!({"error": "unknown"})),
             "refuse" => plain(422, json!({"error": "no"})),
             "never" => std::future::pending().await,

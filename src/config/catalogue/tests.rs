@@ -311,6 +311,32 @@ tries = 1
     assert!(probe.is_failed_when_missing && probe.failed.is_none());
 }
 
+#[test]
+fn an_action_that_gathers_requests_wants_an_operation_that_takes_a_list() {
+    let all =
+        "[operations.all]\nmethod = \"POST\"\npath = \"/all\"\nbody = { refunds = \"{{items}}\" }";
+    let payments = format!("{PAYMENTS}{all}");
+    let gathers = |operation: &str| {
+        let text = REFUND.replace("\"refund\"", &format!("\"{operation}\""));
+        format!("batch = {{ max = 20 }}\n{text}")
+    };
+    let (good, one) = (gathers("all"), gathers("refund"));
+    let inside = "description = \"x\"\nbuilt_in = \"tag_session\"\nbatch = {}";
+    let loaded = load(&sources(
+        &[("good", &good), ("inside", inside), ("one", &one)],
+        &[("payments", &payments)],
+    ));
+    let shown: Vec<String> = loaded.faults.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(shown.join("\n"), @r"
+    actions/inside.toml:1:1: PV-CONF-005 the file gathers requests (`batch`), and no operation of an integration performs it
+    actions/one.toml:1:9: PV-CONF-007 `batch` gathers requests for `payments.refund`, which takes no list (put {{items}} into its body)
+    actions/one.toml:1:9: PV-CONF-007 `batch` gathers requests for `payments.refund`, which puts `amount` of one request in
+    actions/one.toml:1:9: PV-CONF-007 `batch` gathers requests for `payments.refund`, which puts `order_id` of one request in
+    ");
+    let batch = loaded.catalogue.actions["good"].batch.clone();
+    assert_eq!(batch.expect("a batch").max, 20);
+}
+
 /// Gives the dotted keys of a JSON Schema's objects; the parts of free tables have none.
 fn keys_of(schema: &Value, path: &str, into: &mut BTreeSet<String>) {
     let properties = schema["properties"].as_object().into_iter().flatten();

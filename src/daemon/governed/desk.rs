@@ -11,13 +11,16 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     config::{CatalogueSources, Env, Ground, read_catalogue},
-    decide::{ApprovalDue, Decide, Entry, ExecutionEnded, Input, RequestResolved, Settings},
+    decide::{
+        ApprovalDue, Decide, Entry, ExecutionEnded, ExecutionJoined, Input, RequestResolved,
+        Settings,
+    },
     domain::{
         access::Roles,
         conversation::Conversation,
         directory::Directory,
         event::{Event, Trace},
-        execution::{Ended, Execution},
+        execution::{Ended, Execution, Joined},
         ids::SubjectId,
         request::{Request, RequestState},
         schema::Schema,
@@ -40,6 +43,10 @@ body = { amount = "{{amount}}" }
 method = "POST"
 path = "/charges"
 body = { amount = "{{amount}}" }
+[operations.label]
+method = "POST"
+path = "/labels"
+body = { labels = "{{items}}" }
 [operations.order]
 method = "GET"
 path = "/orders/{{order_id}}"
@@ -130,6 +137,15 @@ failed = { path = "state", equals = "void" }
 missing = "failed"
 times = 3
 "#;
+const LABEL: &str = r#"
+description = "Prints labels, many at once"
+integration = "payments"
+operation = "label"
+allow = ["ai"]
+batch = { max = 10, within = "1s" }
+[params.properties]
+order_id = { type = "string" }
+"#;
 const LOOK_UP: &str = r#"
 description = "Looks an order up"
 integration = "payments"
@@ -181,11 +197,12 @@ pieces = { type = "number" }
 price = { type = "number" }
 "#;
 
-const ACTIONS: [(&str, &str); 12] = [
+const ACTIONS: [(&str, &str); 13] = [
     ("big_refund", BIG_REFUND),
     ("charge", CHARGE),
     ("discount", DISCOUNT),
     ("hand_over", HAND_OVER),
+    ("label", LABEL),
     ("lead", LEAD),
     ("log_issue", LOG_ISSUE),
     ("look_up", LOOK_UP),
@@ -342,6 +359,34 @@ impl Desk {
             request_id: id.to_owned(),
             attempt,
             ended,
+            at: None,
+        })
+    }
+
+    /// Tells how an attempt ended that others share, at an instant.
+    pub(super) fn ended_at(
+        &mut self,
+        (id, attempt): (&str, u32),
+        ended: Ended,
+        at: Timestamp,
+    ) -> Out {
+        self.house(ExecutionEnded {
+            request_id: id.to_owned(),
+            attempt,
+            ended,
+            at: Some(at),
+        })
+    }
+
+    /// Has a request join a call, from another one or from none.
+    pub(super) fn join(&mut self, id: &str, left: Option<&str>, joined: Joined) -> Out {
+        let prepared = if joined.place == 0 { "all of it" } else { "" };
+        self.house(ExecutionJoined {
+            request_id: id.to_owned(),
+            left: left.map(str::to_owned),
+            joined,
+            prepared: prepared.to_owned(),
+            at: self.now,
         })
     }
 
