@@ -174,7 +174,7 @@ pub(super) fn house(
     metrics::gauge!(crate::telemetry::DATABASE_CONNECTED).set(1.0);
     let (senders, lanes) = start_lanes(&shared, lane_count);
     let (gate, gate_receiver) = watch::channel(None);
-    let intake = Intake::new(
+    let (intake, porter) = Intake::new(
         senders,
         gate_receiver,
         &config.source,
@@ -182,6 +182,8 @@ pub(super) fn house(
     );
     let stop_relay = CancellationToken::new();
     let link = has_broker.then(|| broker::start(link_settings(&config), stop_relay.clone()));
+    let porters = TaskTracker::new();
+    porters.spawn(porter.run(stop_relay.clone()));
     let publisher = link.as_ref().map(|link| link.publisher.clone());
     dispatch.connect(intake.clone(), publisher);
     House {

@@ -11,6 +11,7 @@ use std::{
 };
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::status::Status;
 use crate::{
@@ -128,6 +129,8 @@ pub(super) type Lanes = Vec<mpsc::Sender<Vec<Unit>>>;
 /// The way in.
 #[derive(Clone, Debug)]
 pub struct Intake {
+    /// Units of callers who wait for their receipts, on their way to the [`Porter`].
+    posted: mpsc::UnboundedSender<Unit>,
     lanes: Arc<Mutex<Option<Lanes>>>,
     gate: watch::Receiver<Option<String>>,
     source: Arc<str>,
@@ -136,8 +139,31 @@ pub struct Intake {
 
 /// What an event that came over HTTP is taken to weigh; its request was bounded before.
 const USUAL_BYTES: usize = 2_048;
+/// The most units that are carried to the lanes at once.
+const MOST_POSTED: usize = 256;
 /// How long a refused caller should wait.
 const RETRY_AFTER: Span = Span::from_secs(2);
+
+/// Carries what is posted to the lanes, as many units at once as have come together: callers who each
+/// bring one would otherwise be decided nearly one by one.
+pub(super) struct Porter {
+    intake: Intake,
+    posted: mpsc::UnboundedReceiver<Unit>,
+}
+
+impl Porter {
+    /// Carries until stopped; what is posted afterwards is answered with `Stopping`.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        let mut units = Vec::new();
+        while let Some(1..) = stop
+            .run_until_cancelled(self.posted.recv_many(&mut units, MOST_POSTED))
+            .await
+        {
+            // Refused only when the lanes are closed; dropped, the units tell their callers so.
+            let _ = self.intake.send(std::mem::take(&mut units)).await;
+        }
+    }
+}
 
 impl Intake {
     pub(super) fn new(
@@ -145,13 +171,20 @@ impl Intake {
         gate: watch::Receiver<Option<String>>,
         source: &str,
         status: Arc<Status>,
-    ) -> Self {
-        Self {
+    ) -> (Self, Porter) {
+        let (sender, posted) = mpsc::unbounded_channel();
+        let intake = Self {
+            posted: sender,
             lanes: Arc::new(Mutex::new(Some(lanes))),
             gate,
             source: Arc::from(source),
             status,
-        }
+        };
+        let porter = Porter {
+            intake: intake.clone(),
+            posted,
+        };
+        (intake, porter)
     }
 
     /// Takes events in as one unit and answers after they are durably decided, in order.
@@ -202,15 +235,15 @@ impl Intake {
         let (sender, receiver) = oneshot::channel();
         let bytes = inputs.len() * USUAL_BYTES;
         let first = inputs.first().map(|input| input.event.subject.as_str());
-        self.send(vec![Unit {
+        let unit = Unit {
             place: place_of(first.unwrap_or_default()),
             inputs,
             unread: None,
             is_redelivered: false,
             bytes,
             waiter: Waiter::Reply(sender),
-        }])
-        .await?;
+        };
+        self.posted.send(unit).map_err(|_| SubmitError::Stopping)?;
         receiver.await.unwrap_or(Err(SubmitError::Stopping))
     }
 
