@@ -218,11 +218,12 @@ impl Watch {
 
     fn value(&self, tally: Tally) -> Decimal {
         match self.measure {
-            Measure::Count | Measure::OffHours | Measure::Repeat => Decimal::from(tally.count),
             Measure::Sum => Decimal::new(tally.sum, 4).normalize(),
             // Whoever rejects now and then looks at what he decides.
             Measure::ApprovalRate if tally.sum > 0 => Decimal::ZERO,
-            Measure::ApprovalRate => Decimal::from(tally.count),
+            Measure::ApprovalRate | Measure::Count | Measure::OffHours | Measure::Repeat => {
+                Decimal::from(tally.count)
+            }
         }
     }
 }

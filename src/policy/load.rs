@@ -384,7 +384,7 @@ let n = naem + 1;
         a.rhai:8:78: `when`: wants a closure such as `|e| …`, not `true` [PV-RULE-004]
         a.rhai:9:1: the rule kind `sla` is not yet known to this version [PV-RULE-014]
         a.rhai:10:4: the event type `procedure.requested` is not yet known to this version [PV-RULE-014]
-        a.rhai:10:46: the effect `start_procedure` is not yet known to this version [PV-RULE-014]
+        a.rhai:10:49: the effect `start_procedure` is not yet known to this version [PV-RULE-014]
         a.rhai:11:9: the variable `naem` is not defined [PV-RULE-010]
         "##);
     }

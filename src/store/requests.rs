@@ -243,7 +243,7 @@ pub(super) fn blank(connection: &mut Connection, subject: &str) -> Result<usize,
 fn blanked_request(request: Request) -> Request {
     let mut actor = request.actor;
     if actor.kind == ActorKind::Customer {
-        actor.id = GONE.to_owned();
+        GONE.clone_into(&mut actor.id);
     }
     Request {
         actor,

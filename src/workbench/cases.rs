@@ -422,7 +422,7 @@ escalation("Refunds", #{ keywords: ["refund"], priority: "medium", cooldown: "30
         let mut directory = Directory::default();
         let team = directory.teams["support"].clone();
         directory.teams.insert("billing".to_owned(), team);
-        assert_eq!(blocks("rhai").len(), 9, "one example a section");
+        assert_eq!(blocks("rhai").len(), 10, "one example a section");
         for block in blocks("rhai") {
             let sources = Sources {
                 files: BTreeMap::from([("example.rhai".to_owned(), block)]),

@@ -28,9 +28,8 @@ fn integration(rig: &Rig, stub: &Stub, name: &str, ways: &[&str]) {
         } else {
             ""
         };
-        text.push_str(&format!(
-            "[operations.{way}]\nmethod = \"POST\"\npath = \"/{way}\"\n{list}"
-        ));
+        let operation = format!("[operations.{way}]\nmethod = \"POST\"\npath = \"/{way}\"\n{list}");
+        text.push_str(&operation);
     }
     rig.configuration(&format!("integrations/{name}.toml"), &text);
 }
@@ -77,12 +76,15 @@ async fn many_requests_go_in_one_call_and_each_gets_its_part(kind: Kind) {
     };
     assert_eq!(sizes("list"), [3, 2]);
     assert_eq!(sizes("list_storm"), [3, 3, 3], "as often as it took, whole");
-    let storms: Vec<_> = calls
+    let answered_with_storms: Vec<_> = calls
         .iter()
         .filter(|call| call.way == "list_storm")
         .collect();
-    for call in &storms {
-        assert_eq!((&call.key, &call.body), (&storms[0].key, &storms[0].body));
+    for call in &answered_with_storms {
+        assert_eq!(
+            (&call.key, &call.body),
+            (&answered_with_storms[0].key, &answered_with_storms[0].body,)
+        );
     }
     assert_eq!(stub.done().len(), 3, "a key for each call");
     audit_verifies(&daemon).await;

@@ -5,6 +5,7 @@
 //! are held to what the architecture says. Nothing is started.
 
 mod architecture;
+mod capabilities;
 mod hygiene;
 mod systemd;
 

@@ -98,50 +98,22 @@ impl Stub {
             authorization: text("authorization"),
             body: serde_json::from_slice(&body).unwrap_or_default(),
         });
-        let plain = |status: u16, body: Value| {
-            Response::builder()
-                .status(status)
-                .header("content-type", "application/json")
-                .body(Body::from(body.to_string()))
-                .unwrap()
-        };
-        // One part for each of `items`, in their order.
-        let list = |stub: &Self, key: &str, body: &[u8]| {
-            stub.did(key);
-            let body: Value = serde_json::from_slice(body).unwrap_or_default();
-            let items = body["items"].as_array().cloned().unwrap_or_default();
-            let parts = items
-                .iter()
-                .map(|item| json!({"id": item["order"], "key": key}));
-            plain(200, parts.collect())
-        };
+        if way.starts_with("list") {
+            return stub.answer_list(&way, &key, before, &body).await;
+        }
         match way.as_str() {
-            "list" => list(&stub, &key, &body),
-            "list_storm" if before < 2 => {
-                stub.did(&key);
-                plain(500, json!({"error": "storm"}))
-            }
-            "list_silent" if before == 0 => {
-                stub.did(&key);
-                std::future::pending().await
-            }
-            "list_silent" | "list_storm" => list(&stub, &key, &body),
-            "missing" => plain(404, json!({"error": "unknown"})),
-            "refuse" => plain(422, json!({"error": "no"})),
+            "missing" => plain(404, &json!({"error": "unknown"})),
+            "refuse" => plain(422, &json!({"error": "no"})),
             "never" => std::future::pending().await,
             "late" => {
                 stub.did(&key);
                 tokio::time::sleep(Duration::from_secs(if before == 0 { 3 } else { 0 })).await;
-                plain(200, json!({"id": key}))
+                plain(200, &json!({"id": key}))
             }
-            "busy" if before == 0 => Response::builder()
-                .status(429)
-                .header("retry-after", "1")
-                .body(Body::empty())
-                .unwrap(),
+            "busy" if before == 0 => bare(429, "retry-after", "1"),
             "storm" if before < 2 => {
                 stub.did(&key);
-                plain(500, json!({"error": "storm"}))
+                plain(500, &json!({"error": "storm"}))
             }
             "endless" => {
                 let chunks = futures_util::stream::repeat_with(|| {
@@ -149,21 +121,39 @@ impl Stub {
                 });
                 Response::new(Body::from_stream(chunks))
             }
-            "redirect" => Response::builder()
-                .status(302)
-                .header("location", "http://169.254.169.254/latest")
-                .body(Body::empty())
-                .unwrap(),
+            "redirect" => bare(302, "location", "http://169.254.169.254/latest"),
             "slow" => {
                 tokio::time::sleep(Duration::from_secs(2)).await;
                 stub.did(&key);
-                plain(200, json!({"id": key}))
+                plain(200, &json!({"id": key}))
             }
             _ => {
                 stub.did(&key);
-                plain(200, json!({"id": key, "status": "sent"}))
+                plain(200, &json!({"id": key, "status": "sent"}))
             }
         }
+    }
+
+    /// Answers a call for many: one part for each of `items`, in their order.
+    async fn answer_list(
+        &self,
+        way: &str,
+        key: &str,
+        before: usize,
+        body: &[u8],
+    ) -> Response<Body> {
+        self.did(key);
+        match way {
+            "list_storm" if before < 2 => return plain(500, &json!({"error": "storm"})),
+            "list_silent" if before == 0 => std::future::pending().await,
+            _ => {}
+        }
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let items = body["items"].as_array().cloned().unwrap_or_default();
+        let parts = items
+            .iter()
+            .map(|item| json!({"id": item["order"], "key": key}));
+        plain(200, &parts.collect())
     }
 
     fn note(&self, call: Call) -> usize {
@@ -183,4 +173,20 @@ impl Stub {
             .entry(key.to_owned())
             .or_default() += 1;
     }
+}
+
+fn plain(status: u16, body: &Value) -> Response<Body> {
+    Response::builder()
+        .status(status)
+        .header("content-type", "application/json")
+        .body(Body::from(body.to_string()))
+        .unwrap()
+}
+
+fn bare(status: u16, header: &str, value: &str) -> Response<Body> {
+    Response::builder()
+        .status(status)
+        .header(header, value)
+        .body(Body::empty())
+        .unwrap()
 }

@@ -107,9 +107,9 @@ async fn a_dry_run_answers_the_preview_and_leaves_nothing() {
     tried["dry_run"] = json!(true);
     let tried = request(&place, "tag", tried).await;
     assert_eq!(
-        (tried.status, &tried.body["field"]),
-        (409, &json!("request_id")),
-        "{}",
+        (tried.status, &tried.body["outcome"]),
+        (200, &json!("ready")),
+        "what would happen can be asked under any id: {}",
         tried.body
     );
     place.end().await;
