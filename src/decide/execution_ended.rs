@@ -117,7 +117,16 @@ impl ExecutionEnded {
             honours_key: integration.is_some_and(|known| connectors::honours_key(known, age)),
             was_ambiguous: execution.was_ambiguous,
             was_renewed: execution.was_renewed,
-            may_retry: self.attempt < most && !matches!(self.ended, Ended::Refused { .. }),
+            may_retry: match &self.ended {
+                // That a daemon died says nothing about the system.
+                Ended::Adopted => true,
+                Ended::Refused { .. } => false,
+                Ended::Answered { .. }
+                | Ended::Broken { .. }
+                | Ended::NotSent { .. }
+                | Ended::Open
+                | Ended::Undivided { .. } => execution.tries + 1 < most,
+            },
         }
     }
 
@@ -129,10 +138,16 @@ impl ExecutionEnded {
         action: Option<&Action>,
     ) {
         let first = action.map_or(Span::from_secs(1), |action| action.retry.backoff);
-        let drawn = backoff(first, execution.attempt, execution.call_name());
+        let (tries, drawn) = if self.ended == Ended::Adopted {
+            (execution.tries, Span::default())
+        } else {
+            let tries = execution.tries + 1;
+            (tries, backoff(first, tries, execution.call_name()))
+        };
         let wait = wait.map_or(drawn, |wait| wait.max(drawn));
         let again = Execution {
             attempt: execution.attempt + 1,
+            tries,
             due_at: self.at.unwrap_or(case.now).plus(wait),
             was_ambiguous: execution.was_ambiguous || is_ambiguous(&self.ended),
             ..execution.clone()

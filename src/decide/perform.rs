@@ -100,6 +100,7 @@ impl Case<'_> {
             integration: name.to_owned(),
             prepared,
             attempt: 1,
+            tries: 0,
             first_at: self.now,
             due_at: self.now,
             timeout: action.timeout,

@@ -62,6 +62,7 @@ impl Case<'_> {
             integration: integration.clone(),
             prepared: serde_json::to_string(&prepared).ok()?,
             attempt: request.attempts + 1,
+            tries: 0,
             first_at: due_at,
             due_at,
             timeout: action.timeout,

@@ -25,6 +25,9 @@ pub struct Execution {
     pub prepared: String,
     /// Which attempt is made or waits to be made, from 1.
     pub attempt: u32,
+    /// How many attempts have ended; one that was only taken over from a daemon that died is none.
+    #[serde(default)]
+    pub tries: u32,
     /// When the first attempt was due.
     pub first_at: Timestamp,
     /// When this attempt is due.

@@ -14,6 +14,7 @@ fn execution(id: &str, joined: Option<(&str, u32, u32)>, attempt: u32) -> Arc<Ex
         integration: "printer".to_owned(),
         prepared: String::new(),
         attempt,
+        tries: 0,
         first_at: at,
         due_at: at,
         timeout: Span::from_secs(1),
