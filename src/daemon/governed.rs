@@ -8,6 +8,7 @@ mod gates;
 mod looks;
 mod past;
 mod shared;
+mod votes;
 mod watch;
 
 use serde_json::{Value, json};
