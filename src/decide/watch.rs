@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Case, Stop};
 use crate::domain::{
@@ -20,6 +20,9 @@ use crate::domain::{
     tally::{Tallied, Tally, TallyAsk, TallyKey, hour_of},
     world::Need,
 };
+
+/// The longest key that is kept as it is. *Units*: bytes.
+const MAX_KEY_BYTES: usize = 512;
 
 /// What a watch sees in a request or a vote.
 #[derive(Debug)]
@@ -131,6 +134,10 @@ impl<'a> Case<'a> {
         if watch.measure == Measure::Repeat {
             let asked = digest(&request.action, &request.params);
             key = format!("{key} {}", hex(&asked[..16]));
+        }
+        // Ids that others choose may be of any length, and an index row may not.
+        if key.len() > MAX_KEY_BYTES {
+            key = format!("long {}", hex(&digest(&key, &Map::new())));
         }
         Some(TallyKey {
             name: watch.name.to_string(),

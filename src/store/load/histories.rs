@@ -149,9 +149,9 @@ fn on_sqlite(
     Ok(rows)
 }
 
-/// The requests of several histories; the column says whose.
+/// The requests of several histories, and whose. The beginnings are what the indexes hold.
 macro_rules! of {
-    ($name:ident, $column:literal) => {
+    ($name:ident, $owner:literal) => {
         struct $name;
 
         impl Statement for $name {
@@ -159,10 +159,11 @@ macro_rules! of {
                 "SELECT wanted.place, found.request_id, found.body \
                 FROM unnest(?, ?, ?, ?) AS wanted(place, action, owner, since), LATERAL ( \
                     SELECT request_id, body FROM requests \
-                    WHERE action = wanted.action AND requested_at > wanted.since \
+                    WHERE left(action, 100) = left(wanted.action, 100) \
+                        AND action = wanted.action AND requested_at > wanted.since \
                         AND ",
-                $column,
-                " = wanted.owner AND state <> ALL(?) LIMIT ? \
+                $owner,
+                " AND state <> ALL(?) LIMIT ? \
                 ) found"
             );
             type Row = (BigInt, Text, Text);
@@ -170,11 +171,17 @@ macro_rules! of {
     };
 }
 
-of!(OfActor, "actor");
-of!(OfConversation, "subject");
-of!(OfCustomer, "customer_id");
+of!(
+    OfActor,
+    "left(actor, 100) = left(wanted.owner, 100) AND actor = wanted.owner"
+);
+of!(OfConversation, "subject = wanted.owner");
+of!(
+    OfCustomer,
+    "left(customer_id, 100) = left(wanted.owner, 100) AND customer_id = wanted.owner"
+);
 // Everyone's owner is nobody.
-of!(OfEveryone, "''");
+of!(OfEveryone, "wanted.owner = ''");
 
 fn on_postgres(
     c: &mut PgConnection,
