@@ -22,6 +22,7 @@ use crate::{
     decide::{Entry, Input, Refuse, Settings},
     domain::{
         event::{Event, Reason, Rejection},
+        execution::Execution,
         ids::{EventKey, SubjectId},
         record::{Seen, Tail},
         world::Need,
@@ -75,10 +76,14 @@ pub(super) struct Committed {
     pub(super) repeats: Vec<Seen>,
 }
 
-/// Told just before the commit, under the tail: positions `first..=last` carry `results` results.
+/// Told just before the commit, under the tail.
 pub(super) trait Announce {
-    /// Registers the range and gives the watermark to write with the batch.
+    /// Registers that positions `first..=last` carry so many results, and gives the watermark to write
+    /// with the batch.
     fn announce(&mut self, first: i64, last: i64, results: usize) -> i64;
+
+    /// Hears what is to be sent once the batch stands.
+    fn sends(&mut self, executions: &[Arc<Execution>]);
 }
 
 /// Runs a batch once.
@@ -252,6 +257,7 @@ fn commit(
 ) -> Result<(), StoreError> {
     let results = sealed.results.iter().map(Vec::len).sum();
     let watermark = relay.announce(tail.position + 1, sealed.write.tail.position, results);
+    relay.sends(&sealed.write.executions);
     sealed.write.watermark = (bench.daemon, watermark);
     crash_point::pass("before_commit");
     let watch = Stopwatch::start();

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     decide::{Input, Settings},
-    domain::ids::EventKey,
+    domain::{execution::Execution, ids::EventKey},
     store::{Store, StoreError, Writer},
     telemetry,
 };
@@ -88,6 +88,8 @@ pub(super) struct Lane {
     runtime: tokio::runtime::Handle,
     /// Registrations of batches whose commit has an unknown outcome.
     unknown: Vec<Place>,
+    /// What the newest of those sends, should it stand.
+    unsent: Vec<Arc<Execution>>,
 }
 
 impl Lane {
@@ -105,6 +107,7 @@ impl Lane {
             waiting: VecDeque::new(),
             runtime,
             unknown: Vec::new(),
+            unsent: Vec::new(),
         }
     }
 
@@ -286,6 +289,7 @@ impl Lane {
         let mut announcer = Announcer {
             relay: &shared.relay,
             place: None,
+            executions: Vec::new(),
         };
         let result = self.writer().and_then(|writer| {
             let mut bench = Bench {
@@ -303,7 +307,10 @@ impl Lane {
         let place = announcer.place;
         self.numbers = numbers;
         match (&result, place) {
-            (Err(StoreError::Lost(_)), Some(place)) => self.unknown.push(place),
+            (Err(StoreError::Lost(_)), Some(place)) => {
+                self.unknown.push(place);
+                self.unsent = announcer.executions;
+            }
             (Err(_), Some(place)) => shared.relay.withdraw(place),
             _ => {}
         }
@@ -333,6 +340,11 @@ impl Lane {
             .collect();
         let mut unknown = std::mem::take(&mut self.unknown);
         unknown.sort();
+        let unsent = std::mem::take(&mut self.unsent);
+        if committed.sealed.is_none() {
+            // All of it was decided before: the commit of which nobody knew stands.
+            shared.dispatch.take(&unsent);
+        }
         let mut unknown = unknown.into_iter();
         if !repeats.is_empty() {
             // Committed after all: the repeats carry its results, and hold the watermark until they are out.
@@ -401,6 +413,7 @@ impl Lane {
 struct Announcer<'a> {
     relay: &'a Relay,
     place: Option<Place>,
+    executions: Vec<Arc<Execution>>,
 }
 
 impl Announce for Announcer<'_> {
@@ -408,6 +421,10 @@ impl Announce for Announcer<'_> {
         let (place, watermark) = self.relay.announce(first, last, results);
         self.place = Some(place);
         watermark
+    }
+
+    fn sends(&mut self, executions: &[Arc<Execution>]) {
+        self.executions = executions.to_vec();
     }
 }
 

@@ -30,6 +30,7 @@ use crate::{
         audit::{ChainWalk, GENESIS},
         directory::Directory,
         event::Event,
+        execution::Execution,
     },
     policy::{Policy, Sources},
     store::{Registration, Role, Store, StoreError, Writer},
@@ -148,6 +149,8 @@ impl Announce for Dying {
     fn announce(&mut self, _: i64, _: i64, _: usize) -> i64 {
         std::panic::panic_any("the daemon dies before its commit")
     }
+
+    fn sends(&mut self, _: &[Arc<Execution>]) {}
 }
 
 /// Announces and notes where the batch begins.
@@ -162,6 +165,8 @@ impl Announce for Noting<'_> {
         self.place = Some(place);
         watermark
     }
+
+    fn sends(&mut self, _: &[Arc<Execution>]) {}
 }
 
 /// A committed batch, and what it was registered as.

@@ -57,7 +57,7 @@ body = {{ order = "{{{{order}}}}", amount = "{{{{amount}}}}" }}
 }
 
 /// A rig whose catalogue reaches the stub; `gated` waits for a manager first.
-fn furnish(rig: &Rig, stub: &Stub) {
+pub(crate) fn furnish(rig: &Rig, stub: &Stub) {
     rig.configuration("pay.token", TOKEN);
     rig.configuration("integrations/payments.toml", &payments(&stub.url));
     rig.configuration("actions/pay.toml", PAYMENT);
@@ -65,7 +65,7 @@ fn furnish(rig: &Rig, stub: &Stub) {
     rig.configuration("actions/gated.toml", &gated);
 }
 
-pub(super) fn asked(id: &str, action: &str, conversation: &str, params: &Value) -> Value {
+pub(crate) fn asked(id: &str, action: &str, conversation: &str, params: &Value) -> Value {
     let data = json!({
         "request_id": id, "action": action, "params": params,
         "actor": {"kind": "ai", "id": "bot"},
@@ -78,7 +78,7 @@ pub(super) fn asked(id: &str, action: &str, conversation: &str, params: &Value) 
     )
 }
 
-pub(super) async fn ends(daemon: &Daemon, id: &str) -> Value {
+pub(crate) async fn ends(daemon: &Daemon, id: &str) -> Value {
     eventually(&format!("request {id} ends"), async || {
         let path = format!("/v1/requests/{id}");
         let (status, request) = daemon
@@ -232,7 +232,7 @@ every = "1h"
     rig.configuration("actions/parcel.toml", action);
 }
 
-pub(super) async fn becomes(daemon: &Daemon, id: &str, state: &str) -> Value {
+pub(crate) async fn becomes(daemon: &Daemon, id: &str, state: &str) -> Value {
     eventually(&format!("request {id} is {state}"), async || {
         let request = daemon.get(&format!("/v1/requests/{id}")).await;
         (request["state"] == state).then(|| request.clone())

@@ -3,10 +3,15 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
-use crate::support::{
-    Kind, Ledger, Loss, Proxy, Rig, Side, database::PostgresServer, ledger::message, soak,
+use crate::{
+    actions::{asked, ends, furnish},
+    support::{
+        Kind, Ledger, Loss, Proxy, Rig, Side, database::PostgresServer, ledger::message, soak,
+        stub::Stub,
+    },
 };
 
 async fn rig_on(server: &PostgresServer) -> Rig {
@@ -64,6 +69,23 @@ async fn a_connection_lost_at_commit_is_settled_by_the_journal() {
         proxy.sprung().await;
     }
     rig.verify(&daemon, &ledger).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_commit_of_unknown_outcome_sends_is_sent_once_without_a_restart() {
+    let stub = Stub::start().await;
+    let (rig, proxy) = rig_behind_proxy().await;
+    furnish(&rig, &stub);
+    let daemon = rig.start().await;
+    for number in 0..6 {
+        proxy.trap(Side::Client, BATCH, Loss::Answer, 1);
+        let id = format!("r{number}");
+        let params = json!({"way": "ok", "order": id});
+        daemon.deliver(&[asked(&id, "pay", &id, &params)]).await;
+        proxy.sprung().await;
+        assert_eq!(ends(&daemon, &id).await["state"], "succeeded");
+    }
+    assert_eq!(stub.calls().len(), 6, "each was sent once");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
