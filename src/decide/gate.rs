@@ -5,6 +5,8 @@
 //! kept with how it came out. Nothing here changes anything: what a request may do next is
 //! a [`Passage`], which `super::requests` carries out, or a preview shows.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
@@ -22,8 +24,6 @@ use crate::domain::{
     verdict::{Fired, RuleFailure},
     world::Need,
 };
-
-use std::{collections::BTreeMap, sync::Arc};
 
 /// How long an approval stands open when nobody says.
 const EXPIRES_AFTER: Span = Span::from_secs(24 * 3_600);
@@ -365,7 +365,7 @@ impl Validation<'_, '_> {
 
     fn limit(&mut self, ask: &LimitAsk, mut budget: Budget) -> Result<(), Refusal> {
         let key = key_of(ask);
-        let is_held = |held: &Reserved| held.limit == key.limit && held.key == key.key;
+        let is_held = |held: &Reserved| held.budget() == key;
         if self.request.reserved.iter().any(is_held) {
             self.note("limits", "passed", Some(&ask.rule), None);
             return Ok(());

@@ -25,7 +25,7 @@ use crate::domain::{
     outcome::Change,
     request::{Request, RequestState, Reserved},
     template::Template,
-    time::{Span, Timestamp},
+    time::Span,
     verdict::Verdict,
     world::Need,
 };
@@ -227,28 +227,20 @@ impl<'a> Case<'a> {
 
     /// Gives back what a request holds of its budgets; what has left its window is not held any more.
     pub(super) fn release(&mut self, request: &mut Request) -> Result<(), Stop> {
-        let mut needs = Vec::new();
-        let live = |held: &Reserved, now: Timestamp| {
-            held.window.is_none_or(|window| held.at > now.minus(window))
-        };
-        for held in request.reserved.iter().filter(|held| live(held, self.now)) {
-            let key = BudgetKey {
-                limit: held.limit.clone(),
-                key: held.key.clone(),
-            };
-            needs.extend(self.world.budget(&key, held.window).err());
-        }
+        let now = self.now;
+        let live: Vec<Reserved> = std::mem::take(&mut request.reserved)
+            .into_iter()
+            .filter(|held| held.counts(now))
+            .collect();
+        let budgets = live
+            .iter()
+            .map(|held| self.world.budget(&held.budget(), held.window));
+        let needs: Vec<Need> = budgets.filter_map(Result::err).collect();
         if !needs.is_empty() {
             return Err(Stop::Needs(needs));
         }
-        for held in std::mem::take(&mut request.reserved) {
-            if !live(&held, self.now) {
-                continue;
-            }
-            let key = BudgetKey {
-                limit: held.limit,
-                key: held.key,
-            };
+        for held in live {
+            let key = held.budget();
             let reservation = Reservation {
                 request_id: request.request_id.clone(),
                 at: held.at,

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     actor::Actor,
+    budget::BudgetKey,
     time::{Span, Timestamp},
 };
 
@@ -107,6 +108,22 @@ pub struct Reserved {
     /// How long it counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Span>,
+}
+
+impl Reserved {
+    /// Names the budget.
+    pub fn budget(&self) -> BudgetKey {
+        BudgetKey {
+            limit: self.limit.clone(),
+            key: self.key.clone(),
+        }
+    }
+
+    /// Tells whether it still counts; what has left its window is not held any more.
+    pub fn counts(&self, now: Timestamp) -> bool {
+        let left = |window: Span| self.at <= now.minus(window);
+        !self.window.is_some_and(left)
+    }
 }
 
 /// A reversal of a request.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     extract::{Asked, Named},
     narrowing::Narrowing,
-    page::{self, shown},
+    page::{self, PageQuery, shown},
     problem::Problem,
     state::Api,
     verification::{SLICE, Seals, Verification},
@@ -94,20 +94,12 @@ pub(super) async fn show(
         .ok_or_else(unknown)
 }
 
-/// The query of the list of seals.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SealsQuery {
-    limit: Option<i64>,
-    after: Option<String>,
-}
-
 /// Lists seals, the oldest first.
 pub(super) async fn seals(
     State(api): State<Api>,
-    Asked(query): Asked<SealsQuery>,
+    Asked(query): Asked<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
-    let page = page::page(query.limit, query.after.as_deref())?;
+    let page = query.page()?;
     let listing = api.read(move |reader| reader.seals_page(page)).await?;
     Ok(page::listing(listing, |row| {
         let mut shown = row.seal.to_json();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     extract::{Asked, Named},
-    page::{self, shown},
+    page::{self, PageQuery, shown},
     problem::Problem,
     state::Api,
 };
@@ -21,14 +21,6 @@ pub(super) struct ListQuery {
     status: Option<String>,
     channel: Option<String>,
     customer: Option<String>,
-}
-
-/// The query of one conversation's timeline.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TimelineQuery {
-    limit: Option<i64>,
-    after: Option<String>,
 }
 
 /// Lists conversations.
@@ -52,9 +44,9 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(api): State<Api>,
     Named(id): Named,
-    Asked(query): Asked<TimelineQuery>,
+    Asked(query): Asked<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
-    let page = page::page(query.limit, query.after.as_deref())?;
+    let page = query.page()?;
     let wanted = id.clone();
     let found = api
         .read(move |reader| {

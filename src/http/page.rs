@@ -1,7 +1,7 @@
 //! Pages of lists: `?limit&after` in, `{items, next}` out.
 
 use axum::Json;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::problem::{Kind, Problem};
@@ -33,6 +33,21 @@ pub(super) fn page(asked: Option<i64>, after: Option<&str>) -> Result<Page, Prob
         after,
         limit: limit(asked)?,
     })
+}
+
+/// The query of a list that is narrowed by nothing.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PageQuery {
+    limit: Option<i64>,
+    after: Option<String>,
+}
+
+impl PageQuery {
+    /// Reads which page is asked for.
+    pub(super) fn page(&self) -> Result<Page, Problem> {
+        page(self.limit, self.after.as_deref())
+    }
 }
 
 /// Says that a cursor is none.

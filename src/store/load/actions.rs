@@ -1,9 +1,13 @@
 //! What a batch reads about governed actions.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use diesel::prelude::*;
 use rust_decimal::Decimal;
+use serde::de::DeserializeOwned;
 
 use super::{histories, tallies};
 use crate::{
@@ -73,42 +77,40 @@ impl Wanted {
                 .filter(requests::request_id.eq_any(&self.requests))
                 .select((requests::request_id, requests::body))
                 .load(c)?);
-            for id in &self.requests {
-                world.requests.entry(id.clone()).or_insert(None);
-            }
-            for (id, body) in rows {
-                let request = document("requests", &body)?;
-                world.requests.insert(id, Some(Arc::new(request)));
-            }
+            put("requests", &self.requests, rows, &mut world.requests)?;
         }
         if !self.approvals.is_empty() {
             let rows: Vec<(String, String)> = on!(connection, c => approvals::table
                 .filter(approvals::approval_id.eq_any(&self.approvals))
                 .select((approvals::approval_id, approvals::body))
                 .load(c)?);
-            for id in &self.approvals {
-                world.approvals.entry(id.clone()).or_insert(None);
-            }
-            for (id, body) in rows {
-                let approval = document("approvals", &body)?;
-                world.approvals.insert(id, Some(Arc::new(approval)));
-            }
+            put("approvals", &self.approvals, rows, &mut world.approvals)?;
         }
         if !self.executions.is_empty() {
             let rows: Vec<(String, String)> = on!(connection, c => executions::table
                 .filter(executions::request_id.eq_any(&self.executions))
                 .select((executions::request_id, executions::body))
                 .load(c)?);
-            for id in &self.executions {
-                world.executions.entry(id.clone()).or_insert(None);
-            }
-            for (id, body) in rows {
-                let execution = document("executions", &body)?;
-                world.executions.insert(id, Some(Arc::new(execution)));
-            }
+            put("executions", &self.executions, rows, &mut world.executions)?;
         }
         Ok(())
     }
+}
+
+/// Puts documents in their places; an id without a row is known not to exist.
+fn put<T: DeserializeOwned>(
+    table: &str,
+    ids: &BTreeSet<String>,
+    rows: Vec<(String, String)>,
+    into: &mut HashMap<String, Option<Arc<T>>>,
+) -> Result<(), StoreError> {
+    for id in ids {
+        into.entry(id.clone()).or_insert(None);
+    }
+    for (id, body) in rows {
+        into.insert(id, Some(Arc::new(document(table, &body)?)));
+    }
+    Ok(())
 }
 
 fn token_owners(connection: &mut Connection) -> Result<Vec<(String, Vec<String>)>, StoreError> {
