@@ -18,6 +18,7 @@ mod erasure;
 mod error;
 mod escalations;
 mod fill;
+mod finished;
 mod fixed;
 mod journal;
 mod link;

@@ -15,6 +15,8 @@ pub struct Retention {
     pub audit: Option<Span>,
     /// Parked messages.
     pub parked: Span,
+    /// Finished requests with their approvals, and what limits have counted.
+    pub requests: Span,
 }
 
 impl Default for Retention {
@@ -23,6 +25,7 @@ impl Default for Retention {
             journal: Span::from_secs(30 * 86_400),
             audit: None,
             parked: Span::from_secs(90 * 86_400),
+            requests: Span::from_secs(400 * 86_400),
         }
     }
 }
@@ -34,6 +37,7 @@ impl Retention {
             journal: section.span("journal", default.journal),
             audit: section.optional_span("audit"),
             parked: section.span("parked", default.parked),
+            requests: section.span("requests", default.requests),
         };
         section.end();
         read

@@ -15,6 +15,8 @@ use crate::{
 
 /// How often retention looks for what is over.
 const ROUND: Duration = Duration::from_secs(60);
+/// Every how many rounds that is looked for which takes reading whole tables.
+const SELDOM: u64 = 60;
 /// How many rows one transaction deletes.
 const SLICE: i64 = 1_000;
 /// How long attempts at an input count.
@@ -24,6 +26,7 @@ const BREATH: Duration = Duration::from_millis(20);
 
 /// Deletes what is over until stopped.
 pub(super) async fn run(app: App, stop: CancellationToken) {
+    let mut round = 0_u64;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -34,13 +37,19 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
         let mut times = vec![
             (Part::Journal, now.minus(retention.journal)),
             (Part::Parked, now.minus(retention.parked)),
+            (Part::Attempts, now.minus(ATTEMPTS)),
+            (Part::Requests, now.minus(retention.requests)),
+            (Part::Approvals, now.minus(retention.requests)),
         ];
-        times.push((Part::Attempts, now.minus(ATTEMPTS)));
         let audit = retention.audit.map(|span| now.minus(span));
         times.extend(audit.map(|before| (Part::Audit, before)));
         times.extend(audit.map(|before| (Part::Persons, before)));
         times.extend(audit.map(|before| (Part::Anomalies, before)));
         times.push((Part::Tallies, now));
+        if round.is_multiple_of(SELDOM) {
+            times.push((Part::Budgets, now.minus(retention.requests)));
+        }
+        round += 1;
         for (part, before) in times {
             if let Err(error) = prune(&app, part, before, &stop).await {
                 tracing::warn!(%error, ?part, "retention stopped; it goes on in a minute");
@@ -59,6 +68,9 @@ enum Part {
     Attempts,
     Anomalies,
     Tallies,
+    Requests,
+    Approvals,
+    Budgets,
 }
 
 async fn prune(
@@ -67,6 +79,7 @@ async fn prune(
     before: Timestamp,
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
+    let now = app.clock.now();
     let mut total = 0;
     while !stop.is_cancelled() {
         let deleted = app
@@ -79,6 +92,9 @@ async fn prune(
                 Part::Attempts => desk.attempts_prune(before, SLICE),
                 Part::Anomalies => desk.anomalies_prune(before, SLICE),
                 Part::Tallies => desk.tallies_prune(hour_of(before), SLICE),
+                Part::Requests => desk.requests_prune(before, SLICE),
+                Part::Approvals => desk.approvals_prune(before, SLICE),
+                Part::Budgets => desk.budgets_prune(before, now),
             })
             .await?;
         total += deleted;

@@ -31,6 +31,7 @@ mod daemons;
 mod desk;
 mod erasure;
 mod faults;
+mod finished;
 mod histories;
 mod lists;
 mod races;

@@ -15,7 +15,12 @@ use crate::domain::{
     world::Need,
 };
 
-fn request(id: &str, customer: &str, state: RequestState, at: Timestamp) -> Arc<Request> {
+pub(super) fn request(
+    id: &str,
+    customer: &str,
+    state: RequestState,
+    at: Timestamp,
+) -> Arc<Request> {
     Arc::new(Request {
         request_id: id.to_owned(),
         subject: format!("c-{customer}"),
