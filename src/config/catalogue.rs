@@ -29,17 +29,11 @@ use crate::domain::{
     action::{Action, Performer},
     catalogue::Catalogue,
     integration::Integration,
+    template::Template,
 };
 
-/// What every operation may name besides the action's parameters.
-const ALWAYS_THERE: [&str; 6] = [
-    "actor",
-    "conversation",
-    "customer",
-    "request",
-    "request_id",
-    "ticket",
-];
+/// What every template may name besides the action's parameters.
+const ALWAYS_THERE: [&str; 5] = ["actor", "conversation", "customer", "request", "request_id"];
 
 /// The JSON Schema of `actions/*.toml`.
 pub const ACTION_SCHEMA: &str = include_str!("action.schema.json");
@@ -273,6 +267,8 @@ fn check(
             bad.insert(name.clone());
         };
         check_roles(action, roles, &mut report);
+        check_params(action, &mut report);
+        check_texts(action, &mut report);
         check_operation(action, &loaded.catalogue, sources, &mut report);
         check_reversal(action, &loaded.catalogue, sources, &mut report);
         probes::check_probe(action, &loaded.catalogue, &mut report);
@@ -294,6 +290,43 @@ fn check_roles(action: &Action, roles: &Roles, report: &mut Report<'_>) {
                 format!("names the role `{role}`, which nothing defines"),
                 hint,
             );
+        }
+    }
+}
+
+/// Checks that no parameter has the name of what templates find besides.
+fn check_params(action: &Action, report: &mut Report<'_>) {
+    for name in action
+        .param_names()
+        .filter(|name| ALWAYS_THERE.contains(name))
+    {
+        report(
+            "params",
+            format!("have `{name}`, a name that templates have for something else"),
+            Some(format!("call it `{name}_given`, or whatever it is")),
+        );
+    }
+}
+
+/// Checks that what is said to the customer finds what it names. What is said of an answer may name
+/// what only the answer brings.
+fn check_texts(action: &Action, report: &mut Report<'_>) {
+    let say = &action.say;
+    let texts = [
+        ("confirmation", &action.confirmation),
+        ("say.failed", &say.failed),
+        ("say.denied", &say.denied),
+        ("say.waiting", &say.waiting),
+        ("say.unknown", &say.unknown),
+    ];
+    let params: Vec<&str> = action.param_names().collect();
+    for (key, text) in texts {
+        for path in text.iter().flat_map(Template::paths) {
+            let first = path.split('.').next().unwrap_or_default();
+            if !params.contains(&first) && !ALWAYS_THERE.contains(&first) {
+                let hint = did_you_mean(first, params.iter().copied());
+                report(key, format!("puts `{first}` in, which is not there"), hint);
+            }
         }
     }
 }

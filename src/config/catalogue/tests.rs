@@ -163,6 +163,19 @@ amount = { type = "number" }
 [reversible]
 action = "charge"
 "#;
+    let texts = r#"
+description = "x"
+integration = "payments"
+operation = "refund"
+confirmation = "Shall I pay {{amont}} back?"
+[params.properties]
+amount = { type = "number" }
+order_id = { type = "string" }
+customer = { type = "string" }
+[say]
+succeeded = "{{receipt}}"
+waiting = "Somebody looks at {{order}}, {{customer.name}}."
+"#;
     let plain = PAYMENTS.replace("${env:PAY_TOKEN}", "abc123");
     let loaded = load(&sources(
         &[
@@ -171,6 +184,7 @@ action = "charge"
             ("broken", "description = "),
             ("refund", REFUND),
             ("short", short),
+            ("texts", texts),
         ],
         &[
             (
@@ -197,6 +211,9 @@ action = "charge"
     actions/short.toml:5:9: PV-CONF-007 `cache` keeps the answers of `refund`, which does more than read
     actions/short.toml:6:2: PV-CONF-007 `params` lack `order_id`, which `payments.refund` puts in
     actions/short.toml:8:1: PV-CONF-007 `reversible.action` is `charge`, which is no action
+    actions/texts.toml:5:16: PV-CONF-007 `confirmation` puts `amont` in, which is not there (did you mean `amount`?)
+    actions/texts.toml:6:2: PV-CONF-007 `params` have `customer`, a name that templates have for something else (call it `customer_given`, or whatever it is)
+    actions/texts.toml:10:1: PV-CONF-007 `say.waiting` puts `order` in, which is not there
     integrations/get.toml:1:1: PV-CONF-005 the file has the `base_url` `ftp://x`, which is no http address
     integrations/get.toml:3:13: PV-CONF-005 `operations.a` sends a body with GET
     integrations/get.toml:5:8: PV-CONF-005 `operations.a.path` has `{{` without `}}`
