@@ -2,20 +2,23 @@
 //!
 //! Everything is at hand, so that a [`Need`] is answered at once; what a decision
 //! asks of the house is decided right after it, at most [`MAX_DEPTH`] deep; the
-//! clock moves only when it is told to, and schedules come due on its way.
+//! clock moves only when it is told to, and schedules and approvals come due on its
+//! way. Actions are started and never answered: no system is within reach.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Map, Value};
 
 use crate::{
-    decide::{Decision, Entry, Input, MAX_DEPTH, Settings, decide, due_event},
+    decide::{ApprovalDue, Decision, Entry, Input, MAX_DEPTH, Settings, decide, due_event},
     domain::{
-        event::{Event, Reason, Rejection},
+        budget::{Budget, BudgetKey, Reservation},
+        event::{Event, Reason, Rejection, Trace},
         facts::{Facts, StateFacts},
         history::Past,
-        outcome::Outcome,
-        time::Timestamp,
+        ids::SubjectId,
+        outcome::{Change, Outcome},
+        time::{Span, Timestamp},
         world::{Need, Subject, TeamLoad, World},
     },
     policy::Policy,
@@ -56,6 +59,7 @@ pub struct BenchWorld<'a> {
     world: World,
     now: Timestamp,
     next_number: i64,
+    reserved: Vec<(BudgetKey, Reservation)>,
     entry: Arc<Entry>,
 }
 
@@ -77,6 +81,7 @@ impl<'a> BenchWorld<'a> {
             world,
             now,
             next_number: 1,
+            reserved: Vec::new(),
             entry: Arc::new(entry),
         }
     }
@@ -108,35 +113,62 @@ impl<'a> BenchWorld<'a> {
         Ok(trail)
     }
 
-    /// Moves the clock on to `until` and decides the schedules that come due on the way, in order.
+    /// Moves the clock on to `until` and decides what comes due on the way, in order: schedules,
+    /// then approvals that wait.
     pub fn advance(&mut self, until: Timestamp) -> Result<Trail, Rejection> {
         let mut trail = Trail::default();
         loop {
-            let next = self
-                .policy
-                .schedules()
-                .iter()
-                .filter_map(|schedule| Some((schedule.next_after(self.now)?, &schedule.rule)))
-                .filter(|(at, _)| *at <= until)
-                .min_by_key(|(at, _)| *at);
-            let Some((at, _)) = next else { break };
-            // Several may fall on one instant; each is decided before the clock stands on it.
-            let due: Vec<Arc<str>> = self
-                .policy
-                .schedules()
-                .iter()
-                .filter(|schedule| schedule.next_after(self.now) == Some(at))
-                .map(|schedule| Arc::clone(&schedule.rule))
-                .collect();
-            self.now = at;
-            for rule in due {
-                let event = due_event(&self.settings.source, &rule, at);
-                let input = Input::read(event, &Arc::new(Entry::house()))?;
+            let schedules = self.policy.schedules().iter();
+            let schedules = schedules.filter_map(|schedule| schedule.next_after(self.now));
+            let approvals = self.world.approvals.values().flatten();
+            let approvals = approvals.filter_map(|approval| approval.due_at());
+            let Some(at) = schedules.chain(approvals).filter(|at| *at <= until).min() else {
+                break;
+            };
+            // Several may fall on one instant; each is found before the clock stands on it.
+            let mut due = self.schedules_due(at)?;
+            due.extend(self.approvals_due(at));
+            self.now = self.now.max(at);
+            for input in due {
                 self.decide_all(&input, 0, &mut trail)?;
             }
         }
         self.now = self.now.max(until);
         Ok(trail)
+    }
+
+    fn schedules_due(&self, at: Timestamp) -> Result<Vec<Input>, Rejection> {
+        let schedules = self.policy.schedules().iter();
+        let due = schedules.filter(|schedule| schedule.next_after(self.now) == Some(at));
+        due.map(|schedule| {
+            let event = due_event(&self.settings.source, &schedule.rule, at);
+            Input::read(event, &Arc::new(Entry::house()))
+        })
+        .collect()
+    }
+
+    fn approvals_due(&self, at: Timestamp) -> Vec<Input> {
+        let approvals = self.world.approvals.values().flatten();
+        let due = approvals.filter(|approval| approval.due_at().is_some_and(|due_at| due_at <= at));
+        let mut due: Vec<Input> = due
+            .map(|approval| {
+                let id = approval.approval_id.clone();
+                let event = Event {
+                    id: format!("{id}:due:{at}"),
+                    source: self.settings.source.clone(),
+                    kind: "approval.due".to_owned(),
+                    subject: SubjectId::from(approval.subject.as_str()),
+                    time: None,
+                    data: Map::new(),
+                    trace: Trace::default(),
+                };
+                let digest = event.digest();
+                let verb = Arc::new(ApprovalDue { approval_id: id });
+                Input::of(event, digest, verb, &Arc::new(Entry::house()))
+            })
+            .collect();
+        due.sort_by(|one, other| one.event.id.cmp(&other.event.id));
+        due
     }
 
     /// Gives what the rules would see of an event that is not decided, for `explain`.
@@ -175,6 +207,13 @@ impl<'a> BenchWorld<'a> {
         let outcome = self.settle(input)?;
         for change in &outcome.changes {
             self.world.apply(&subject, change);
+            match change {
+                Change::Reserve(key, one) => self.reserved.push((key.clone(), one.clone())),
+                Change::Release(key, one) => self
+                    .reserved
+                    .retain(|(of, other)| of != key || other.request_id != one.request_id),
+                _ => {}
+            }
         }
         if let Some(row) = self.world.subjects.get_mut(&subject) {
             row.version += 1;
@@ -193,6 +232,7 @@ impl<'a> BenchWorld<'a> {
     fn settle(&mut self, input: &Input) -> Result<Outcome, Rejection> {
         // Windows move with the clock.
         self.world.histories.clear();
+        self.world.budgets.clear();
         for _ in 0..MAX_ROUNDS {
             match decide(self.policy, self.settings, &self.world, input, self.now) {
                 Decision::Outcome(outcome) => return Ok(outcome),
@@ -230,8 +270,9 @@ impl<'a> BenchWorld<'a> {
             Need::Approval(id) => {
                 world.approvals.entry(id.clone()).or_default();
             }
-            Need::Budget(key, _) => {
-                world.budgets.entry(key.clone()).or_default();
+            Need::Budget(key, window) => {
+                let budget = budget_of(&self.reserved, key, *window, self.now);
+                world.budgets.insert(key.clone(), budget);
             }
             Need::Execution(id) => {
                 world.executions.entry(id.clone()).or_default();
@@ -264,6 +305,12 @@ impl<'a> BenchWorld<'a> {
             .map(|audit| audit.rules.clone())
             .unwrap_or_default();
         trail.fired.extend(rules.iter().cloned());
+        // A gate that let it pass did nothing.
+        let checks = outcome.audit.iter().flat_map(|audit| &audit.checks);
+        let gates = checks.filter(|check| check.outcome != "passed");
+        let gates: Vec<String> = gates.filter_map(|check| check.rule.clone()).collect();
+        trail.fired.extend(gates.iter().cloned());
+        rules.extend(gates);
         // What a rule asked of the house comes from that rule.
         if let Some(rule) = input.event.data.get("rule").and_then(Value::as_str)
             && input.event.source == self.settings.source
@@ -285,4 +332,20 @@ impl<'a> BenchWorld<'a> {
                 rules: rules.clone(),
             }));
     }
+}
+
+/// Adds up what has been reserved within a window.
+fn budget_of(
+    reserved: &[(BudgetKey, Reservation)],
+    key: &BudgetKey,
+    window: Option<Span>,
+    now: Timestamp,
+) -> Budget {
+    let mut budget = Budget::default();
+    for (of, one) in reserved {
+        if of == key && window.is_none_or(|window| one.at > now.minus(window)) {
+            budget.take(one.amount);
+        }
+    }
+    budget
 }

@@ -85,9 +85,13 @@ pub struct CaseFault {
 /// The names under which rules ask for effects, and the outputs that they come to.
 pub const EFFECTS: &[(&str, &str)] = &[
     ("create_ticket", "ticket.created"),
+    ("deny", "action.denied"),
     ("escalate", "conversation.escalated"),
     ("notify", "notice.posted"),
+    ("require_approval", "approval.requested"),
+    ("require_confirmation", "action.awaiting_confirmation"),
     ("resolve", "conversation.resolve"),
+    ("run_action", "action.started"),
     ("send_message", "message.send"),
     ("tag", "conversation.tag"),
     ("update_ticket", "ticket.updated"),

@@ -160,9 +160,9 @@ pub fn run_all(
     report
 }
 
-/// Tells whether a case can have a rule fire. Nobody asks for actions in a case yet.
+/// Tells whether a case can have a rule fire. What is out of the usual takes weeks of the usual.
 fn is_within_reach(rule: &RuleSummary) -> bool {
-    rule.kind != "anomaly" && rule.on != ["action.requested"]
+    rule.kind != "anomaly"
 }
 
 fn unreadable(fault: CaseFault) -> Failure {
@@ -202,7 +202,22 @@ pub fn run(policy: &Policy, settings: &Settings, case: &Case) -> (Option<Failure
 fn deliver(bench: &mut BenchWorld<'_>, step: &Step) -> Result<Trail, Rejection> {
     let mut event = Event::from_value(step.event.clone())?;
     event.time = Some(bench.now());
+    if event.kind == "approval.decided" {
+        name_approval(&mut event, bench);
+    }
     bench.deliver(event)
+}
+
+/// Puts in the id of the approval that a request waits for: whoever writes a case knows the request.
+fn name_approval(event: &mut Event, bench: &BenchWorld<'_>) {
+    let asked = event
+        .data
+        .get("request_id")
+        .and_then(serde_json::Value::as_str);
+    let request = asked.and_then(|id| bench.world().requests.get(id)?.as_ref());
+    if let Some(id) = request.and_then(|request| request.approval_id.as_deref()) {
+        event.data.insert("approval_id".to_owned(), id.into());
+    }
 }
 
 #[derive(Default)]
@@ -361,12 +376,27 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::policy::Sources;
+    use crate::{
+        config::{CatalogueSources, Env, Ground, read_catalogue},
+        domain::access::Roles,
+        policy::Sources,
+    };
 
+    /// The sample policy under the settings of the shipped configuration.
     fn sample() -> (PathBuf, Policy, Settings) {
-        let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("rules");
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let (dir, config) = (root.join("rules"), root.join("config"));
         let sources = Sources::read(&dir).expect("readable");
-        let settings = default_settings();
+        let catalogue = CatalogueSources::read(&config).expect("readable");
+        let ground = Ground {
+            env: &Env::default(),
+            folder: &config,
+            roles: &Roles::default(),
+        };
+        let catalogue = read_catalogue(&catalogue, &ground).catalogue;
+        let mut settings = default_settings();
+        settings.directory.actions = catalogue.actions.keys().cloned().collect();
+        settings.catalogue = std::sync::Arc::new(catalogue);
         let policy = Policy::load(&sources, &settings.directory).unwrap_or_else(|faults| {
             panic!("{}", crate::workbench::check::render(&faults, &sources))
         });
