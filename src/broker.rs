@@ -23,6 +23,7 @@ mod headers;
 mod outlet;
 mod publish;
 mod report;
+mod seating;
 mod session;
 mod supervisor;
 mod topology;
@@ -43,6 +44,7 @@ pub use self::{
     fault::{CODES, Fault},
     publish::{Published, Publisher, SessionLost},
     report::LinkState,
+    seating::Seat,
 };
 
 /// How many deliveries wait between the consumers and the daemon; the prefetch bounds the rest.
@@ -57,6 +59,8 @@ pub struct Settings {
     pub broker: crate::config::Broker,
     /// `[[queues]]`
     pub queues: Vec<crate::config::Queue>,
+    /// Which of how many daemons this one is.
+    pub seat: watch::Receiver<Seat>,
 }
 
 /// A message from a queue, not acknowledged yet.

@@ -140,6 +140,19 @@ impl Ledger {
         Ok(())
     }
 
+    /// Says how many deliveries of a queue there have been.
+    pub(super) fn taken(&self, queue: usize) -> u64 {
+        let tracker = self.tracker(queue);
+        tracker.first + tracker.waiting.len() as u64
+    }
+
+    /// Forgets what a queue has delivered, while `leave` gives it back; nothing of it is acknowledged any more.
+    pub(super) async fn forget(&self, queue: usize, leave: impl Future<Output = ()>) {
+        let _writing = self.writing.lock().await;
+        self.tracker(queue).forget();
+        leave.await;
+    }
+
     fn tracker(&self, queue: usize) -> MutexGuard<'_, Tracker<Acker>> {
         self.queues[queue]
             .lock()
@@ -190,6 +203,13 @@ impl<A> Tracker<A> {
             has_grown = true;
         }
         has_grown
+    }
+
+    /// Forgets all of them; their ordinals mean nothing any more.
+    fn forget(&mut self) {
+        self.first += self.waiting.len() as u64;
+        self.waiting.clear();
+        self.due = None;
     }
 
     /// Gives the acker that acknowledges all that is due.
@@ -248,6 +268,19 @@ mod tests {
             prop_assert_eq!(acknowledged, Some(59));
             prop_assert!(tracker.waiting.is_empty());
         }
+    }
+
+    #[test]
+    fn what_was_forgotten_is_never_acknowledged_and_what_comes_after_is() {
+        let mut tracker = Tracker::default();
+        let old = [tracker.add('a'), tracker.add('b')];
+        assert!(tracker.done(old[0]));
+        tracker.forget();
+        let new = tracker.add('c');
+        assert!(!tracker.done(old[1]));
+        assert_eq!(tracker.take_due(), None);
+        assert!(tracker.done(new));
+        assert_eq!(tracker.take_due(), Some('c'));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::{
     acks::Ledger,
     address::Address,
     connect::Line,
-    consume::Source,
+    consume::{Source, SourceEnd},
     declared::SINGLE_ACTIVE_CONSUMER,
     fault::{self, Fault},
     headers,
@@ -155,7 +155,11 @@ impl Client {
         let mut ledgers = self.ledgers.lock().unwrap_or_else(PoisonError::into_inner);
         ledgers.push(Arc::clone(&ledger));
         drop(ledgers);
-        let run = source.run(Arc::clone(&ledger), sender, report, self.ended.clone());
+        let end = SourceEnd {
+            session: self.ended.clone(),
+            let_go: CancellationToken::new(),
+        };
+        let run = source.run(Arc::clone(&ledger), sender, report, end);
         self.tasks.spawn(run);
         Ok(Inlet {
             deliveries,

@@ -34,9 +34,17 @@ pub(super) struct Source {
     queue: Arc<str>,
     /// Its place in the ledger.
     place: usize,
-    // Held so that it stays open.
-    _channel: Channel,
+    channel: Channel,
     consumer: Consumer,
+}
+
+/// How reading a queue ends.
+#[derive(Clone, Debug)]
+pub(super) struct SourceEnd {
+    /// With the session.
+    pub(super) session: CancellationToken,
+    /// For another daemon.
+    pub(super) let_go: CancellationToken,
 }
 
 impl Source {
@@ -67,25 +75,40 @@ impl Source {
         Ok(Self {
             queue,
             place,
-            _channel: channel,
+            channel,
             consumer,
         })
     }
 
-    /// Reads until something fails, the receiver is dropped or `ended`; then holds the consumer until `ended`.
+    /// Reads until something fails, the receiver is dropped or `end` comes; then holds the consumer until `end`.
     pub(super) async fn run(
         mut self,
         ledger: Arc<Ledger>,
         deliveries: mpsc::Sender<Delivery>,
         troubles: mpsc::UnboundedSender<Fault>,
-        ended: CancellationToken,
+        end: SourceEnd,
     ) {
-        let reading = self.read(&ledger, deliveries);
-        if let Some(Some(fault)) = ended.run_until_cancelled(reading).await {
-            // Nobody listens any more only when the session has ended.
-            let _ = troubles.send(fault);
+        tokio::select! {
+            fault = self.read(&ledger, deliveries) => if let Some(fault) = fault {
+                // Nobody listens any more only when the session has ended.
+                let _ = troubles.send(fault);
+            },
+            () = end.session.cancelled() => return,
+            () = end.let_go.cancelled() => return self.leave(&ledger).await,
         }
-        ended.cancelled().await;
+        end.session.cancelled().await;
+    }
+
+    /// Leaves the queue to whoever waits behind: what was not acknowledged goes back to it, in order.
+    async fn leave(self, ledger: &Ledger) {
+        let close = async {
+            // When the connection ends instead, that is told elsewhere.
+            let _ = self
+                .channel
+                .close(200, "it falls to another daemon".into())
+                .await;
+        };
+        ledger.forget(self.place, close).await;
     }
 
     /// Gives why reading ended; `None`: nobody takes deliveries any more.

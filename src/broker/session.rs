@@ -14,7 +14,7 @@
 //! acknowledgements too. Leaving closes them and waits for that before any
 //! consumer goes (`consume` says why).
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use lapin::Event;
@@ -30,11 +30,12 @@ use super::{
     acks::{Acks, Ledger},
     address::Address,
     connect::Line,
-    consume::Source,
+    consume::{Source, SourceEnd},
     fault::{self, Fault},
     outlet::{Barred, Outlet},
     publish::Door,
     report::Reporter,
+    seating::{Seat, Seating},
     topology::{Laid, Plan},
 };
 
@@ -46,6 +47,8 @@ const LOOK_AGAIN_FIRST: Duration = Duration::from_secs(1);
 const LOOK_AGAIN_LONGEST: Duration = Duration::from_secs(16);
 /// How long to wait for the reason, when something only says that it ended.
 const REASON: Duration = Duration::from_millis(300);
+/// How often it is looked whether a queue falls to another daemon.
+const SEATING: Duration = Duration::from_secs(3);
 /// How long the last acknowledgements may take.
 const LAST_ACKS: Duration = Duration::from_secs(2);
 /// The least prefetch of a queue, when many share it.
@@ -62,6 +65,7 @@ pub(super) struct Ground {
     pub(super) barred: Arc<Barred>,
     pub(super) reporter: Reporter,
     pub(super) leaving: CancellationToken,
+    pub(super) seat: watch::Receiver<Seat>,
 }
 
 /// How a session ended.
@@ -98,8 +102,9 @@ struct Session<'a> {
     inbound: Line,
     outbound: Arc<Line>,
     laid: Laid,
-    /// Places of the queues that are consumed.
-    consumed: Vec<usize>,
+    /// Places of the queues that are consumed, and what lets go of each.
+    consumed: BTreeMap<usize, CancellationToken>,
+    seating: Seating,
     ledger: Arc<Ledger>,
     tasks: JoinSet<()>,
     troubles: mpsc::UnboundedReceiver<Fault>,
@@ -120,7 +125,8 @@ impl<'a> Session<'a> {
             inbound,
             outbound,
             laid,
-            consumed: Vec::new(),
+            consumed: BTreeMap::new(),
+            seating: Seating::new(ground.plan.consumed.len()),
             ledger,
             tasks: JoinSet::new(),
             troubles,
@@ -186,18 +192,22 @@ impl<'a> Session<'a> {
         let queues = &self.ground.plan.consumed;
         let prefetch = share(self.ground.prefetch, queues.len());
         for place in std::mem::take(&mut self.laid.ready) {
-            if self.consumed.contains(&place) {
+            if self.consumed.contains_key(&place) {
                 continue;
             }
             let queue = Arc::clone(&queues[place]);
             match Source::open(&self.inbound, Arc::clone(&queue), place, prefetch).await {
                 Ok(source) => {
-                    self.consumed.push(place);
+                    let end = SourceEnd {
+                        session: self.ended.clone(),
+                        let_go: CancellationToken::new(),
+                    };
+                    self.consumed.insert(place, end.let_go.clone());
                     let run = source.run(
                         Arc::clone(&self.ledger),
                         self.ground.deliveries.clone(),
                         self.report.clone(),
-                        self.ended.clone(),
+                        end,
                     );
                     self.tasks.spawn(run);
                 }
@@ -222,6 +232,7 @@ impl<'a> Session<'a> {
         let mut lasting = pin!(tokio::time::sleep(LASTING));
         let mut pause = LOOK_AGAIN_FIRST;
         let mut look_again = pin!(tokio::time::sleep(pause));
+        let mut seating = tokio::time::interval(SEATING);
         loop {
             tokio::select! {
                 biased;
@@ -234,6 +245,9 @@ impl<'a> Session<'a> {
                 Some(event) = inbound.next() => if let Some(fault) = fatal(&event) { return Some(fault) },
                 Some(fault) = self.troubles.recv() => return Some(fault),
                 () = &mut lasting, if !*has_lasted => *has_lasted = true,
+                _ = seating.tick(), if self.consumed.len() > 1 => if let Err(fault) = self.make_room().await {
+                    return Some(fault);
+                },
                 () = &mut look_again, if self.misses_something() => {
                     if let Err(fault) = self.look_again().await {
                         return Some(fault);
@@ -247,6 +261,20 @@ impl<'a> Session<'a> {
                 },
             }
         }
+    }
+
+    /// Lets go of queues that fall to other daemons, and queues up behind them.
+    async fn make_room(&mut self) -> Result<(), Fault> {
+        let seat = *self.ground.seat.borrow();
+        let taken = (0..self.ground.plan.consumed.len()).map(|place| self.ledger.taken(place));
+        let leaving = self.seating.look(seat, taken);
+        for place in &leaving {
+            if let Some(let_go) = self.consumed.remove(place) {
+                let_go.cancel();
+            }
+        }
+        self.laid.ready = leaving;
+        self.consume().await
     }
 
     fn misses_something(&self) -> bool {

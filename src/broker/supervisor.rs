@@ -66,6 +66,7 @@ impl Supervisor {
             barred: Arc::new(Barred::new(reporter.clock().clone(), ours)),
             reporter,
             leaving,
+            seat: settings.seat.clone(),
         };
         let supervisor = Self {
             ground,

@@ -52,6 +52,7 @@ impl Place {
             urls: vec![url.clone()],
             broker,
             queues: Vec::new(),
+            seat: tokio::sync::watch::Sender::default().subscribe(),
         };
         let client = connect(&url).await;
         Some(Self {

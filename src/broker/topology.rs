@@ -390,6 +390,7 @@ mod tests {
                 name: "rasa".to_owned(),
                 ..config::Queue::default()
             }],
+            seat: tokio::sync::watch::Sender::default().subscribe(),
         })
     }
 

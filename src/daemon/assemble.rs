@@ -29,7 +29,7 @@ use super::{
     watch as folder_watch,
 };
 use crate::{
-    broker::{self, Link},
+    broker::{self, Link, Seat},
     clock::Clock,
     config::Config,
     decide::Entry,
@@ -57,6 +57,7 @@ pub(super) struct House {
     shared: Arc<Shared>,
     intake: Intake,
     gate: watch::Sender<Option<String>>,
+    seat: watch::Sender<Seat>,
 }
 
 /// Opens the database; waits, saying so once, while it is away.
@@ -181,7 +182,8 @@ pub(super) fn house(
         Arc::clone(&shared.status),
     );
     let stop_relay = CancellationToken::new();
-    let link = has_broker.then(|| broker::start(link_settings(&config), stop_relay.clone()));
+    let seat = watch::Sender::new(Seat::default());
+    let link = has_broker.then(|| broker::start(link_settings(&config, &seat), stop_relay.clone()));
     let porters = TaskTracker::new();
     porters.spawn(porter.run(stop_relay.clone()));
     let publisher = link.as_ref().map(|link| link.publisher.clone());
@@ -198,6 +200,7 @@ pub(super) fn house(
         shared,
         intake,
         gate,
+        seat,
     }
 }
 
@@ -209,11 +212,12 @@ fn envelope(config: &Config, has_broker: bool) -> Envelope {
     }
 }
 
-fn link_settings(config: &Config) -> broker::Settings {
+fn link_settings(config: &Config, seat: &watch::Sender<Seat>) -> broker::Settings {
     broker::Settings {
         urls: config.broker.urls(),
         broker: config.broker.clone(),
         queues: config.queues.clone(),
+        seat: seat.subscribe(),
     }
 }
 
@@ -334,6 +338,7 @@ impl House {
             identity: Arc::clone(&self.identity),
             relay: Arc::clone(&self.relay),
             gate: self.gate.clone(),
+            seat: self.seat.clone(),
             publisher,
             envelope: self.shared.envelope.clone(),
             dispatch: self.dispatch.clone(),

@@ -14,7 +14,7 @@ use super::{
     relay::Relay,
 };
 use crate::{
-    broker::Publisher,
+    broker::{Publisher, Seat},
     domain::time::{Span, Timestamp},
     store::{Daemon, NOBODY, Registration},
 };
@@ -38,6 +38,8 @@ pub(super) struct Heart {
     pub(super) relay: Arc<Relay>,
     /// The gate of intake.
     pub(super) gate: watch::Sender<Option<String>>,
+    /// Which of how many daemons this one is.
+    pub(super) seat: watch::Sender<Seat>,
     /// Publishes what others left behind; `None` without a broker.
     pub(super) publisher: Option<Publisher>,
     /// What a result looks like.
@@ -106,20 +108,24 @@ impl Heart {
                 };
                 Ok((
                     (is_held, unsent),
-                    desk.daemons_silent_for(SILENCE)?,
+                    desk.daemons()?,
                     desk.policy_current_version()?,
                     desk.now()?,
                 ))
             })
             .await;
         match beaten {
-            Ok(((is_held, unsent), silent, current, now)) => {
+            Ok(((is_held, unsent), daemons, current, now)) => {
                 let unsent: Vec<_> = unsent.into_iter().map(Arc::new).collect();
                 self.dispatch.take(&unsent);
                 if !is_held {
                     self.register_again().await;
                 }
-                for other in silent.into_iter().filter(|other| other.id != held.id) {
+                let others = daemons.into_iter().filter(|other| other.id != held.id);
+                let (silent, alive): (Vec<_>, Vec<_>) =
+                    others.partition(|other| other.silence >= SILENCE);
+                self.sit_down(held.id, &alive);
+                for other in silent {
                     self.take_over(other).await;
                 }
                 if let Some(version) = current {
@@ -131,6 +137,26 @@ impl Heart {
                 tracing::debug!(%error, "the heartbeat was not written");
                 None
             }
+        }
+    }
+
+    /// Finds this daemon's seat among those that live: by the age of their rows.
+    fn sit_down(&self, id: i64, others: &[Daemon]) {
+        let seat = Seat {
+            place: others.iter().filter(|other| other.id < id).count(),
+            of: others.len() + 1,
+        };
+        let has_moved = self.seat.send_if_modified(|now| {
+            let has_moved = *now != seat;
+            *now = seat;
+            has_moved
+        });
+        if has_moved {
+            tracing::info!(
+                place = seat.place + 1,
+                of = seat.of,
+                "daemons share the queues"
+            );
         }
     }
 

@@ -74,13 +74,6 @@ impl Reader {
             Ok(rows.into_iter().map(daemon).collect())
         })
     }
-
-    /// Lists the daemons that have been silent for `span` or longer.
-    pub fn daemons_silent_for(&mut self, span: Span) -> Result<Vec<Daemon>, StoreError> {
-        let mut daemons = self.daemons()?;
-        daemons.retain(|daemon| daemon.silence >= span);
-        Ok(daemons)
-    }
 }
 
 impl Desk {

@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Kind, Ledger, Rig, eventually,
+    Daemon, Kind, Ledger, Rig, eventually,
     ledger::{event, message},
     on_both_databases,
     place::unique,
@@ -270,8 +270,23 @@ async fn partitions_keep_the_order_of_each_conversation(kind: Kind) {
     rig.settings("[broker]\npartitions = 4");
     let daemon = rig.start().await;
     let mut ledger = Ledger::default();
+    deliver_by_subject(&rig, &ledger.interleaved(12, 20)).await;
+    rig.verify_posting(&daemon, &ledger).await;
+    let mut used = 0;
+    for number in 0..4 {
+        used += usize::from(
+            rig.vhost()
+                .has_queue(&format!("provost.inbox.{number}"))
+                .await,
+        );
+    }
+    assert_eq!(used, 4, "queues behind the consistent-hash exchange");
+}
+
+// Publishes with the header by which a partition is chosen.
+async fn deliver_by_subject(rig: &Rig, events: &[Value]) {
     let line = rig.wire().channel().await;
-    for event in ledger.interleaved(12, 20) {
+    for event in events {
         let mut headers = FieldTable::default();
         headers.insert(
             "cloudEvents_subject".into(),
@@ -289,16 +304,30 @@ async fn partitions_keep_the_order_of_each_conversation(kind: Kind) {
         .await;
     }
     line.close().await;
-    rig.verify_posting(&daemon, &ledger).await;
-    let mut used = 0;
-    for number in 0..4 {
-        used += usize::from(
-            rig.vhost()
-                .has_queue(&format!("provost.inbox.{number}"))
-                .await,
-        );
-    }
-    assert_eq!(used, 4, "queues behind the consistent-hash exchange");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn daemons_share_the_partitions_whoever_came_first() {
+    let mut rig = Rig::bare(Kind::Postgres, &crate::support::Broker::common()).await;
+    rig.settings("[broker]\npartitions = 4");
+    let one = rig.start_as("one", &[]).await;
+    let two = rig.start_as("two", &[]).await;
+    let mut ledger = Ledger::default();
+    eventually("both daemons decide", async || {
+        deliver_by_subject(&rig, &ledger.interleaved(12, 1)).await;
+        (decided(&one).await > 0 && decided(&two).await > 0).then_some(())
+    })
+    .await;
+    // And when one leaves, the other has all of them.
+    let mut two = two;
+    two.stop().await;
+    deliver_by_subject(&rig, &ledger.interleaved(12, 5)).await;
+    rig.verify_shared(&one, &ledger).await;
+}
+
+async fn decided(daemon: &Daemon) -> u64 {
+    let status = daemon.get("/v1/status").await;
+    status["since_start"]["decided"].as_u64().expect("a number")
 }
 
 async fn events_whose_source_is_our_own_are_ignored(kind: Kind) {

@@ -30,6 +30,15 @@ impl Rig {
         self.holds(daemon, ledger, self.results(daemon).await).await;
     }
 
+    /// As [`Rig::verify_posting`], where several daemons published: by `sequence`, not by arrival.
+    pub(crate) async fn verify_shared(&self, daemon: &Daemon, ledger: &Ledger) {
+        self.answered(daemon, ledger).await;
+        daemon.deliver(&markers(8)).await;
+        let mut published = self.results(daemon).await;
+        published.sort_by_key(|event| event["sequence"].as_str().map(str::to_owned));
+        self.holds(daemon, ledger, published).await;
+    }
+
     /// As [`Rig::verify`], where several daemons published: by `sequence`, not by arrival.
     pub(crate) async fn verify_across_a_failover(&self, daemon: &Daemon, ledger: &Ledger) {
         self.answered(daemon, ledger).await;
