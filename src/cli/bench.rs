@@ -24,7 +24,7 @@ use self::{
     daemon::{Daemon, Files},
     ground::Ground,
     load::{Events, Names, Pace, Way},
-    report::{Figures, Latency, Rate, Report, Setting},
+    report::{Beside, Figures, Latency, Rate, Report, Setting},
 };
 use super::Failure;
 use crate::broker::Client;
@@ -40,6 +40,7 @@ const POLICY: Files<'_> = &[("rules/bench.rhai", include_str!("bench/policy.rhai
   provost bench --amqp amqp://127.0.0.1 --database postgres://provost@127.0.0.1/bench
   provost bench --amqp amqp://127.0.0.1 --database sqlite:/var/tmp/bench.db --queue-type classic
   provost bench --amqp amqp://127.0.0.1 --database sqlite:bench.db --rates 500,1000 --output json
+  provost bench --amqp amqp://127.0.0.1 --database postgres://provost@127.0.0.1/bench --daemons 2
   provost bench actions --amqp amqp://127.0.0.1 --database sqlite:/var/tmp/bench.db
 
 Give it a database of its own and a broker without other work; its queues are named provost.bench.*
@@ -65,6 +66,9 @@ pub struct Args {
     /// Fill the journal up to so many rows before measuring
     #[arg(long, default_value_t = 0)]
     rows: i64,
+    /// Measure once more with so many daemons on the database, each with a partition of the inbox
+    #[arg(long, default_value_t = 1)]
+    daemons: usize,
     /// Be the bare relay: a process of its own, as the daemon is
     #[arg(long, hide = true)]
     be_relay: bool,
@@ -106,6 +110,9 @@ async fn measure(args: &Args) -> Result<(), Failure> {
     let ground = &args.ground;
     let work = async |client: &Client| measure_with(client, args).await;
     let measured = ground.measure(work).await;
+    if measured.is_err() && args.daemons > 1 {
+        forget_partitions(args).await?;
+    }
     measured?.print(ground.output)
 }
 
@@ -115,6 +122,7 @@ async fn measure_with(client: &Client, args: &Args) -> Result<Report, Failure> {
     say(&format!("bare relay: {:.0} events/s", before.per_second));
     let (rate, figures) = measure_daemon(client, args).await?;
     say(&format!("whole daemon: {:.0} events/s", rate.per_second));
+    let side_by_side = measure_side_by_side(client, args).await?;
     let after = measure_relay(client, args).await?;
     say(&format!("bare relay: {:.0} events/s", after.per_second));
     let ceiling = before.mean(&after);
@@ -135,6 +143,7 @@ async fn measure_with(client: &Client, args: &Args) -> Result<Report, Failure> {
         ceiling,
         rate,
         figures,
+        side_by_side,
         floors,
         latencies,
     })
@@ -187,11 +196,50 @@ async fn measure_daemon(client: &Client, args: &Args) -> Result<(Rate, Figures),
     load::make_sink(client, &ground.queue_type, &["#"]).await?;
     let events = events(args);
     load::fill(client, args.events, |number| events.message(number)).await?;
-    let mut daemon = Daemon::start(ground, POLICY).await?;
-    let (rate, figures) = daemon.drain(args.events).await?;
+    let daemon = [Daemon::start(ground, POLICY).await?];
+    let (rate, figures) = daemon::drain(&daemon, args.events).await?;
+    let [daemon] = daemon;
     daemon.stop().await?;
     ground.delete(names.sink).await?;
     Ok((rate, figures))
+}
+
+/// Measures several daemons that share the work, where that is asked for.
+async fn measure_side_by_side(client: &Client, args: &Args) -> Result<Option<Beside>, Failure> {
+    if args.daemons < 2 {
+        return Ok(None);
+    }
+    let names = Names::default();
+    let ground = &Ground {
+        partitions: args.daemons,
+        ..args.ground.clone()
+    };
+    // Whatever is published would come into the undivided inbox as well.
+    ground.delete(names.inbox).await?;
+    Daemon::start(ground, POLICY).await?.stop().await?;
+    load::make_sink(client, &ground.queue_type, &["#"]).await?;
+    let events = events(args).divided();
+    load::fill(client, args.events, |number| events.message(number)).await?;
+    let mut daemons = Vec::new();
+    for _ in 0..args.daemons {
+        daemons.push(Daemon::start(ground, POLICY).await?);
+    }
+    let (rate, _) = daemon::drain(&daemons, args.events).await?;
+    let mut decided = Vec::new();
+    for daemon in daemons {
+        decided.push(daemon.decided().await?);
+        daemon.stop().await?;
+    }
+    forget_partitions(args).await?;
+    ground.delete(names.sink).await?;
+    Ok(Some(Beside { rate, decided }))
+}
+
+async fn forget_partitions(args: &Args) -> Result<(), Failure> {
+    for queue in Names::default().partitions(args.daemons) {
+        args.ground.delete(&queue).await?;
+    }
+    Ok(())
 }
 
 async fn measure_latency(

@@ -77,7 +77,10 @@ pub(super) fn table_bytes(ground: &Ground) -> Result<Vec<(String, i64)>, Failure
 impl Daemon {
     /// Starts a daemon and waits until it is ready.
     pub(super) async fn start(ground: &Ground, files: Files<'_>) -> Result<Self, Failure> {
-        let folder = std::env::temp_dir().join(format!("provost-bench-{}", std::process::id()));
+        // Free a moment ago; a port that is taken meanwhile shows as a daemon that does not start.
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let name = format!("provost-bench-{}-{}", std::process::id(), address.port());
+        let (folder, address) = (std::env::temp_dir().join(name), address.to_string());
         fs::create_dir_all(&folder)?;
         for (path, text) in files {
             let path = folder.join(path);
@@ -85,8 +88,6 @@ impl Daemon {
             fs::write(path, text)?;
         }
         fs::write(folder.join("provost.toml"), configuration(ground))?;
-        // Free a moment ago; a port that is taken meanwhile shows as a daemon that does not start.
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let log = match &ground.log {
             Some(path) => Stdio::from(File::options().create(true).append(true).open(path)?),
             None => Stdio::null(),
@@ -152,55 +153,14 @@ impl Daemon {
             .next("see its log with --log FILE"))
     }
 
-    /// Waits until `events` events are decided and their results published; gives how fast that went and what
-    /// it took.
-    pub(super) async fn drain(&mut self, events: u64) -> Result<(Rate, Figures), Failure> {
-        #[expect(clippy::cast_precision_loss, reason = "a count of events")]
-        let wanted = events as f64;
-        let watch = Stopwatch::start();
-        let mut samples: Vec<Sample> = Vec::new();
-        let mut moved = watch.elapsed();
-        let mut early_mib = None;
-        loop {
-            let sample = Sample {
-                seconds: watch.elapsed().as_secs_f64(),
-                ..self.sample().await?
-            };
-            let before = samples.last().map_or(-1.0, |sample| sample.published);
-            if sample.published > before {
-                moved = watch.elapsed();
-            }
-            samples.push(sample);
-            if sample.decided >= wanted * 0.1 {
-                early_mib.get_or_insert_with(|| self.memory_mib().0);
-            }
-            let results = sample.published;
-            if sample.decided >= wanted
-                && results > 0.0
-                && (results - before).abs() < 0.5
-                && self.is_idle().await?
-            {
-                let (resident_mib, peak_mib) = self.memory_mib();
-                let figures = Figures {
-                    ready_ms: self.ready_ms,
-                    early_mib: early_mib.unwrap_or(resident_mib),
-                    resident_mib,
-                    peak_mib,
-                    inputs_per_commit: sample.inputs_per_commit(),
-                };
-                return Ok((rate(&samples, wanted), figures));
-            }
-            if watch.elapsed().saturating_sub(moved) > PATIENCE {
-                return Err(Failure::new("the daemon publishes nothing more")
-                    .next("see its log with --log FILE"));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-
     /// Gives how many inputs a commit has carried so far, on average.
     pub(super) async fn inputs_per_commit(&self) -> Result<f64, Failure> {
         Ok(self.sample().await?.inputs_per_commit())
+    }
+
+    /// Gives how many events it has decided.
+    pub(super) async fn decided(&self) -> Result<f64, Failure> {
+        Ok(self.sample().await?.decided)
     }
 
     async fn sample(&self) -> Result<Sample, Failure> {
@@ -255,6 +215,74 @@ impl Drop for Daemon {
     }
 }
 
+/// Waits until daemons have decided `events` events and published their results; gives how fast that went,
+/// and what the first of them took.
+pub(super) async fn drain(daemons: &[Daemon], events: u64) -> Result<(Rate, Figures), Failure> {
+    #[expect(clippy::cast_precision_loss, reason = "a count of events")]
+    let wanted = events as f64;
+    let Some(first) = daemons.first() else {
+        return Err(Failure::new("no daemon is running"));
+    };
+    let watch = Stopwatch::start();
+    let mut samples: Vec<Sample> = Vec::new();
+    let mut moved = watch.elapsed();
+    let mut early_mib = None;
+    loop {
+        let mut sample = sample_of(daemons).await?;
+        sample.seconds = watch.elapsed().as_secs_f64();
+        let before = samples.last().map_or(-1.0, |sample| sample.published);
+        if sample.published > before {
+            moved = watch.elapsed();
+        }
+        samples.push(sample);
+        if sample.decided >= wanted * 0.1 {
+            early_mib.get_or_insert_with(|| first.memory_mib().0);
+        }
+        let results = sample.published;
+        if sample.decided >= wanted
+            && results > 0.0
+            && (results - before).abs() < 0.5
+            && are_idle(daemons).await?
+        {
+            let (resident_mib, peak_mib) = first.memory_mib();
+            let figures = Figures {
+                ready_ms: first.ready_ms,
+                early_mib: early_mib.unwrap_or(resident_mib),
+                resident_mib,
+                peak_mib,
+                inputs_per_commit: sample.inputs_per_commit(),
+            };
+            return Ok((rate(&samples, wanted), figures));
+        }
+        if watch.elapsed().saturating_sub(moved) > PATIENCE {
+            return Err(Failure::new("the daemon publishes nothing more")
+                .next("see its log with --log FILE"));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Adds up what daemons have done.
+async fn sample_of(daemons: &[Daemon]) -> Result<Sample, Failure> {
+    let mut sum = Sample::default();
+    for daemon in daemons {
+        let sample = daemon.sample().await?;
+        sum.published += sample.published;
+        sum.decided += sample.decided;
+        sum.batches += sample.batches;
+    }
+    Ok(sum)
+}
+
+async fn are_idle(daemons: &[Daemon]) -> Result<bool, Failure> {
+    for daemon in daemons {
+        if !daemon.is_idle().await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Gives the rate between the first tenth and the last twentieth of the results.
 fn rate(samples: &[Sample], events: f64) -> Rate {
     let total = samples.last().map_or(0.0, |sample| sample.published);
@@ -286,12 +314,12 @@ fn value(text: &str, name: &str) -> f64 {
 
 fn configuration(ground: &Ground) -> String {
     let names = Names::default();
-    let (queue_type, lanes) = (&ground.queue_type, ground.lanes);
+    let (queue_type, lanes, partitions) = (&ground.queue_type, ground.lanes, ground.partitions);
     format!(
         "[broker]\nevents_exchange = \"{}\"\ninbox = \"{}\"\nresults_exchange = \"{}\"\ndead_exchange = \"{}\"\n\
-         parked_queue = \"{}\"\nqueue_type = \"{queue_type}\"\n[database]\nlanes = {lanes}\n[policy]\nwatch = false\n",
+         parked_queue = \"{}\"\nqueue_type = \"{queue_type}\"\npartitions = {partitions}\n[database]\nlanes = {lanes}\n[policy]\nwatch = false\n",
         names.events_exchange,
-        names.inbox,
+        names.inbox_of(partitions),
         names.results_exchange,
         names.dead_exchange,
         names.parked

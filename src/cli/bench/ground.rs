@@ -40,6 +40,9 @@ pub(super) struct Ground {
     /// How many lanes the daemon has on PostgreSQL
     #[arg(long, default_value_t = 2)]
     pub(super) lanes: usize,
+    /// Into how many partitions the inbox is divided; 0: it is not.
+    #[arg(skip)]
+    pub(super) partitions: usize,
     /// The form of what is printed
     #[arg(long, short, value_enum, default_value_t)]
     pub(super) output: Output,

@@ -53,6 +53,24 @@ impl Default for Names {
 }
 
 impl Names {
+    /// Names the inbox of a daemon; a divided one is another one.
+    pub(super) fn inbox_of(self, partitions: usize) -> String {
+        let inbox = self.inbox;
+        if partitions == 0 {
+            inbox.to_owned()
+        } else {
+            format!("{inbox}-divided")
+        }
+    }
+
+    /// Names the queues of a divided inbox.
+    pub(super) fn partitions(self, partitions: usize) -> Vec<String> {
+        let inbox = self.inbox_of(partitions);
+        (0..partitions)
+            .map(|number| format!("{inbox}.{number}"))
+            .collect()
+    }
+
     /// Names every queue that a bench may leave behind.
     pub(super) fn queues(self) -> [&'static str; 5] {
         [
@@ -90,6 +108,7 @@ pub(super) struct Events {
     /// Makes their ids differ from those of every other run.
     run: i64,
     conversations: u64,
+    is_divided: bool,
 }
 
 /// Makes the relay's two queues.
@@ -173,6 +192,15 @@ impl Events {
             key,
             run: Clock::machine().now().micros(),
             conversations,
+            is_divided: false,
+        }
+    }
+
+    /// Says for a divided inbox what it divides by.
+    pub(super) fn divided(self) -> Self {
+        Self {
+            is_divided: true,
+            ..self
         }
     }
 
@@ -204,8 +232,18 @@ impl Events {
             message_id: format!("{run}-{number}"),
             kind: "conversation.message".to_owned(),
             correlation_id: Some(number.to_string()),
+            headers: self.headers(conversation),
             ..Outgoing::default()
         }
+    }
+
+    /// What a divided inbox divides by; no other load has it, since the relay has no use for it either.
+    fn headers(&self, conversation: u64) -> Vec<(String, String)> {
+        if !self.is_divided {
+            return Vec::new();
+        }
+        let subject = format!("conversation-{conversation}");
+        vec![("cloudEvents_subject".to_owned(), subject)]
     }
 }
 

@@ -45,6 +45,15 @@ pub(super) struct Figures {
     pub(super) inputs_per_commit: f64,
 }
 
+/// Several daemons on one database.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Beside {
+    /// How fast they are together.
+    pub(super) rate: Rate,
+    /// How many events each has decided.
+    pub(super) decided: Vec<f64>,
+}
+
 /// How long something took, many times over.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Spread {
@@ -155,6 +164,8 @@ pub(super) struct Report {
     pub(super) ceiling: Rate,
     pub(super) rate: Rate,
     pub(super) figures: Figures,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) side_by_side: Option<Beside>,
     /// The latencies of the bare relay.
     pub(super) floors: Vec<Latency>,
     pub(super) latencies: Vec<Latency>,
@@ -199,6 +210,15 @@ impl Report {
             "whole daemon    {:>8.0} events/s   {share:.2} of the relay",
             self.rate.per_second
         ))?;
+        if let Some(beside) = &self.side_by_side {
+            let (together, alone) = (beside.rate.per_second, self.rate.per_second);
+            let decided = beside.decided.iter().map(|count| format!("{count:.0}"));
+            output::line(&format!(
+                "side by side    {together:>8.0} events/s   {:.2} of one daemon; they decided {}",
+                together / alone,
+                decided.collect::<Vec<_>>().join(" and ")
+            ))?;
+        }
         output::line(&format!(
             "inputs a commit {:>8.0}",
             self.figures.inputs_per_commit
