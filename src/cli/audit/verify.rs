@@ -9,6 +9,8 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
+    sync::mpsc::{SyncSender, sync_channel},
+    thread,
 };
 
 use serde_json::Value;
@@ -22,15 +24,21 @@ use crate::{
     },
     domain::{
         ids::unhex,
-        record::Tail,
+        record::{AuditRow, Tail},
         seal::{Claim, SEALED, key_id},
     },
     http::{
         export_file::{End, from_line},
         verification::{Report, SLICE, Seals, Verification, seal_of},
     },
-    store::Reader,
+    store::{Reader, StoreError},
 };
+
+/// A part of the log, as it was read.
+type Slice = Result<Vec<AuditRow>, StoreError>;
+
+/// How many slices may be read ahead.
+const AHEAD: usize = 2;
 
 /// Walk the whole chain and its seals, and name the first bad entry
 #[derive(Debug, clap::Args)]
@@ -177,18 +185,44 @@ fn walk(url: &str, wanted: &Verify) -> Result<Report, Failure> {
     Ok(report)
 }
 
-/// Walks along the log of a database up to `tail`, and tells how far it is.
+/// Walks along the log of a database up to `tail`, and tells how far it is. One thread reads ahead
+/// while another checks.
 pub(in crate::cli) fn walk_database(
     reader: &mut Reader,
     (seals, tail): (Seals, Tail),
     mut told: impl FnMut(i64),
 ) -> Result<Report, Failure> {
+    let end = tail.audit_sequence;
     let mut walk = Verification::until(tail, seals);
-    while let Some(after) = walk.next() {
-        walk.take(&reader.audit_slice(after, SLICE)?);
-        told(after);
-    }
+    thread::scope(|scope| {
+        let (slices, read) = sync_channel(AHEAD);
+        scope.spawn(move || read_ahead(reader, end, &slices));
+        // What does not come any more has nothing in it, which ends the walk.
+        while let Some(after) = walk.next() {
+            walk.take(&read.recv().unwrap_or_else(|_| Ok(Vec::new()))?);
+            told(after);
+        }
+        Ok(())
+    })
+    .map_err(|error: StoreError| Failure::from(error))?;
     Ok(walk.report())
+}
+
+/// Reads slice after slice, up to an end or a failure, or until nobody wants more.
+fn read_ahead(reader: &mut Reader, end: i64, slices: &SyncSender<Slice>) {
+    let mut after = 0;
+    while after < end {
+        let slice = reader.audit_slice(after, SLICE);
+        let last = slice.as_ref().ok().and_then(|rows| rows.last());
+        let Some(last) = last.map(|row| row.entry.sequence) else {
+            let _ = slices.send(slice);
+            return;
+        };
+        after = last;
+        if slices.send(slice).is_err() {
+            return;
+        }
+    }
 }
 
 fn verdict(output: Output, report: &Value) -> Result<(), Failure> {
