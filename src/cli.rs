@@ -12,6 +12,7 @@ pub mod bench;
 pub mod completions;
 pub mod conversations;
 pub mod customers;
+pub mod delegations;
 pub mod escalations;
 pub mod explain;
 pub mod leads;
@@ -90,6 +91,9 @@ enum Command {
     /// Look at what waits for people, and decide
     #[command(visible_alias = "approval")]
     Approvals(approvals::Args),
+    /// Have somebody stand in for you in approvals, for a time
+    #[command(visible_alias = "delegation")]
+    Delegations(delegations::Args),
     /// Look at what was out of the usual
     #[command(visible_alias = "anomaly")]
     Anomalies(anomalies::Args),
@@ -142,6 +146,7 @@ pub fn main() -> ExitCode {
         Command::Actions(args) => block_on(actions::main(args)),
         Command::Requests(args) => block_on(requests::main(args)),
         Command::Approvals(args) => block_on(approvals::main(args)),
+        Command::Delegations(args) => block_on(delegations::main(args)),
         Command::Anomalies(args) => block_on(anomalies::main(args)),
         Command::Leads(args) => block_on(leads::main(args)),
         Command::Parked(args) => block_on(parked::main(args)),

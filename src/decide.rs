@@ -25,6 +25,7 @@ mod conversation_message;
 mod conversation_started;
 mod conversation_updated;
 mod customer_erased;
+mod delegations;
 mod effects;
 mod escalate;
 mod escalation_moved;
@@ -56,6 +57,7 @@ pub use self::{
     audit_sealed::{AuditKeyAdded, AuditSealed},
     case::{Case, Stop},
     customer_erased::CustomerErased,
+    delegations::{DelegationMade, DelegationRevoked},
     execution_ended::{ExecutionEnded, RequestResolved, fate},
     execution_joined::ExecutionJoined,
     policy_changed::{PolicyLoaded, PolicyRejected},

@@ -10,6 +10,7 @@ pub mod bounds;
 pub mod budget;
 pub mod catalogue;
 pub mod conversation;
+pub mod delegation;
 pub mod directory;
 pub mod effect;
 pub mod escalation;

@@ -15,6 +15,7 @@ mod binding;
 mod conversations;
 mod cursor;
 mod customers;
+mod delegations;
 mod escalations;
 mod events;
 mod explain;

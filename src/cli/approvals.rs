@@ -156,13 +156,19 @@ fn late(approval: &Value) -> Option<String> {
     Some(format!("{id} {said}; your decision changes nothing"))
 }
 
-/// Names those who decided so, with the reason of the last: ` by mia (too much)`.
+/// Names those who decided so and for whom, with the reason of the last: ` by mia for ann (too much)`.
 fn voters(approval: &Value, decision: &str) -> String {
     let votes = approval["votes"].as_array().into_iter().flatten();
     let votes: Vec<&Value> = votes.filter(|vote| vote["decision"] == decision).collect();
     let names: Vec<String> = votes
         .iter()
-        .map(|vote| output::cell(&vote["actor"]["id"]))
+        .map(|vote| {
+            let name = output::cell(&vote["actor"]["id"]);
+            match vote["on_behalf"].as_str() {
+                Some(other) => format!("{name} for {other}"),
+                None => name,
+            }
+        })
         .collect();
     if names.is_empty() {
         return String::new();
@@ -281,6 +287,12 @@ mod tests {
         apr_1 was cancelled: what it was for is gone; your decision changes nothing
         ");
         assert_eq!(late(&approval("pending")), None);
+        let mut stood_in = approval("consumed");
+        stood_in["votes"][0]["on_behalf"] = json!("ann");
+        let said = late(&stood_in).expect("settled");
+        assert!(said.contains("approved already by dan for ann;"), "{said}");
+        let votes = votes(&stood_in).expect("votes");
+        assert!(votes.contains("dan  ann  approve"), "{votes}");
     }
 
     #[test]

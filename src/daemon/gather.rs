@@ -9,6 +9,7 @@ use super::round::Finished;
 use crate::domain::{
     approval::Approval,
     budget::{BudgetKey, Reservation},
+    delegation::Delegation,
     escalation::Escalation,
     execution::Execution,
     ids::SubjectId,
@@ -29,6 +30,7 @@ struct Gathered {
     escalations: BTreeMap<String, Arc<Escalation>>,
     requests: BTreeMap<String, WrittenRequest>,
     approvals: BTreeMap<String, Arc<Approval>>,
+    delegations: BTreeMap<String, Arc<Delegation>>,
     executions: BTreeMap<String, Option<Arc<Execution>>>,
     reservations: Reservations,
     tallies: BTreeMap<(TallyKey, i64), Tallied>,
@@ -84,6 +86,10 @@ impl Gathered {
                 let id = approval.approval_id.clone();
                 self.approvals.insert(id, Arc::clone(approval));
             }
+            Change::Delegation(delegation) => {
+                let id = delegation.delegation_id.clone();
+                self.delegations.insert(id, Arc::clone(delegation));
+            }
             Change::Execution(execution) => {
                 let id = execution.request_id.clone();
                 self.executions.insert(id, Some(Arc::clone(execution)));
@@ -127,6 +133,7 @@ impl Gathered {
         write.escalations = self.escalations.into_values().collect();
         write.requests = self.requests.into_values().collect();
         write.approvals = self.approvals.into_values().collect();
+        write.delegations = self.delegations.into_values().collect();
         write.tallies = self.tallies.into_values().collect();
         write.teams = self.teams.into_iter().collect();
         for (id, execution) in self.executions {

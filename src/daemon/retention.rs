@@ -45,6 +45,7 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
         times.extend(audit.map(|before| (Part::Audit, before)));
         times.extend(audit.map(|before| (Part::Persons, before)));
         times.extend(audit.map(|before| (Part::Anomalies, before)));
+        times.extend(audit.map(|before| (Part::Delegations, before)));
         times.push((Part::Tallies, now));
         if round.is_multiple_of(SELDOM) {
             times.push((Part::Budgets, now.minus(retention.requests)));
@@ -67,6 +68,7 @@ enum Part {
     Parked,
     Attempts,
     Anomalies,
+    Delegations,
     Tallies,
     Requests,
     Approvals,
@@ -91,6 +93,7 @@ async fn prune(
                 Part::Parked => desk.parked_prune(before, SLICE),
                 Part::Attempts => desk.attempts_prune(before, SLICE),
                 Part::Anomalies => desk.anomalies_prune(before, SLICE),
+                Part::Delegations => desk.delegations_prune(before, SLICE),
                 Part::Tallies => desk.tallies_prune(hour_of(before), SLICE),
                 Part::Requests => desk.requests_prune(before, SLICE),
                 Part::Approvals => desk.approvals_prune(before, SLICE),

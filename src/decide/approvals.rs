@@ -14,6 +14,7 @@ use crate::domain::{
     actor::{Actor, ActorKind},
     approval::{Approval, ApprovalState, Decision, VoteFault, Voter},
     audit::AuditOutcome,
+    conversation::Conversation,
     escalation::Trigger,
     event::Reason,
     gate::OnExpiry,
@@ -171,15 +172,19 @@ impl Case<'_> {
         let mut approval = self.named_approval(id)?;
         let request = self.named_request(&approval.request_id)?;
         owners_needed(self)?;
-        let voter = self.voter(&approval, &request);
+        let (voter, delegation) = self.entitled(&approval, &request)?;
         approval
             .vote(&voter, decision, reason.map(str::to_owned), self.now)
             .map_err(|fault| refused(&fault))?;
-        self.record(json!({
+        let mut effect = json!({
             "effect": "approval_vote", "approval_id": id, "request_id": approval.request_id,
             "action": approval.action,
             "decision": decision, "on_behalf": voter.on_behalf,
-        }));
+        });
+        if let Some(delegation) = delegation {
+            effect["delegation_id"] = json!(delegation.delegation_id);
+        }
+        self.record(effect);
         self.watch_vote(&request, decision)?;
         match approval.state {
             ApprovalState::Approved => {
@@ -205,32 +210,42 @@ impl Case<'_> {
         }
     }
 
-    /// Says who wants to decide, with what he may.
-    fn voter(&self, approval: &Approval, request: &Request) -> Voter {
-        let actor = self.actor();
-        let roles = self.roles();
-        let conversation = self.conversation();
+    /// Says what somebody wants who decides on a request.
+    pub(super) fn approving<'w>(
+        &self,
+        request: &'w Request,
+        conversation: Option<&'w Conversation>,
+    ) -> Wish<'w> {
         let action = self.action_of(request);
         let amount = action.map(|action| action.amount_of(&request.params));
-        let wish = Wish {
+        Wish {
             action: Some(&request.action),
             channel: conversation.map(|known| known.channel.as_str()),
             segment: conversation.and_then(|known| known.customer_text("segment")),
             amount: amount.unwrap_or(crate::domain::access::Amount::None),
             ..Wish::to(Verb::Approve)
-        };
+        }
+    }
+
+    /// Says who wants to decide, with what he may: with the roles that count, for whom.
+    pub(super) fn voter(
+        &self,
+        approval: &Approval,
+        wish: &Wish<'_>,
+        (roles, on_behalf): (Vec<String>, Option<String>),
+    ) -> Voter {
         let known = &self.settings.directory.roles;
         // A role that an approval names needs no grant besides, unless its grants say how far it goes.
         let is_named = approval
             .asked()
             .is_some_and(|stage| stage.approvers.iter().any(|role| roles.contains(role)));
         let is_scoped = known.permit_somewhere(&roles, Verb::Approve);
-        let is_denied = known.deny(&roles, &wish);
-        let is_permitted = known.permit(&roles, &wish) || (is_named && !is_scoped && !is_denied);
+        let is_denied = known.deny(&roles, wish);
+        let is_permitted = known.permit(&roles, wish) || (is_named && !is_scoped && !is_denied);
         Voter {
-            actor,
+            actor: self.actor(),
             roles,
-            on_behalf: None,
+            on_behalf,
             is_permitted,
         }
     }
@@ -341,7 +356,8 @@ impl Case<'_> {
     }
 }
 
-fn refused(fault: &VoteFault) -> Stop {
+/// Refuses a vote.
+pub(super) fn refused(fault: &VoteFault) -> Stop {
     let reason = match fault {
         VoteFault::Settled(_) | VoteFault::TooLate | VoteFault::Again(_) => Reason::Settled,
         VoteFault::Requester(_)

@@ -184,8 +184,8 @@ impl Grant {
             && named(&self.segments, wish.segment)
     }
 
-    /// What is not known fits no grant.
-    fn allows(&self, wish: &Wish<'_>) -> bool {
+    /// Tells whether it allows something; what is not known fits no grant.
+    pub fn allows(&self, wish: &Wish<'_>) -> bool {
         self.names(wish)
             && match (self.amount, wish.amount) {
                 (None, _) | (Some(_), Amount::None) => true,

@@ -29,6 +29,18 @@ pub struct Actor {
 }
 
 impl ActorKind {
+    /// Gives what somebody is who acts with these roles: the owner of a token, by what it was made for.
+    pub fn of_roles(roles: &[String]) -> Self {
+        let has = |role: &str| roles.iter().any(|held| held == role);
+        if has("ai") {
+            Self::Ai
+        } else if has("platform") {
+            Self::System
+        } else {
+            Self::Agent
+        }
+    }
+
     /// Gives the wire name.
     pub fn as_str(self) -> &'static str {
         match self {

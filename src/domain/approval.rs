@@ -237,7 +237,10 @@ impl Approval {
         Ok(())
     }
 
-    fn check(&self, voter: &Voter, now: Timestamp) -> Result<(), VoteFault> {
+    /// Looks whether somebody's decision would count now.
+    ///
+    /// *Errors*: why it would not.
+    pub fn check(&self, voter: &Voter, now: Timestamp) -> Result<(), VoteFault> {
         if self.state != ApprovalState::Pending {
             return Err(VoteFault::Settled(self.state));
         }

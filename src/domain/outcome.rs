@@ -12,6 +12,7 @@ use super::{
     audit::{AuditCheck, AuditOutcome},
     budget::{BudgetKey, Reservation},
     conversation::Conversation,
+    delegation::Delegation,
     escalation::Escalation,
     event::{Event, Reason, Rejection},
     execution::Execution,
@@ -61,6 +62,8 @@ pub enum Change {
     },
     /// An approval is asked for, decided on or settled.
     Approval(Arc<Approval>),
+    /// A delegation is made or taken back.
+    Delegation(Arc<Delegation>),
     /// A request is carried out, or another attempt at it is due.
     Execution(Arc<Execution>),
     /// The carrying out of a request has ended.

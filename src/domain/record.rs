@@ -10,6 +10,7 @@ use super::{
     approval::Approval,
     audit::{AuditBody, AuditEntry, scaled_amount},
     budget::{Budget, BudgetKey, Reservation},
+    delegation::Delegation,
     escalation::Escalation,
     execution::Execution,
     ids::{EventKey, SubjectId},
@@ -151,6 +152,8 @@ pub struct Write {
     pub requests: Vec<WrittenRequest>,
     /// Approvals, asked for or moved.
     pub approvals: Vec<Arc<Approval>>,
+    /// Delegations, made or taken back.
+    pub delegations: Vec<Arc<Delegation>>,
     /// Executions that are due.
     pub executions: Vec<Arc<Execution>>,
     /// Requests whose execution is over.

@@ -15,6 +15,7 @@ use super::{
     approval::Approval,
     budget::{Budget, BudgetKey},
     conversation::Conversation,
+    delegation::Delegation,
     escalation::Escalation,
     execution::Execution,
     history::{HistoryAsk, Past, Recalled},
@@ -33,6 +34,8 @@ pub enum Need {
     Approval(String),
     /// A budget, locked, with what has left its window taken out.
     Budget(BudgetKey, Option<Span>),
+    /// The delegations to somebody that are not over, the oldest first.
+    Delegations(String),
     /// An escalation, by id.
     Escalation(String),
     /// The carrying out of a request, by the request's id.
@@ -91,6 +94,9 @@ pub struct World {
     pub requests: HashMap<String, Option<Arc<Request>>>,
     /// Approvals by id.
     pub approvals: HashMap<String, Option<Arc<Approval>>>,
+    /// Delegations by the one who stands in, the oldest first; those that were not over when they were
+    /// loaded.
+    pub delegations: HashMap<String, Vec<Arc<Delegation>>>,
     /// Executions by request.
     pub executions: HashMap<String, Option<Arc<Execution>>>,
     /// Budgets as they are now.
@@ -143,6 +149,12 @@ impl World {
     pub fn approval(&self, id: &str) -> Result<Option<&Arc<Approval>>, Need> {
         let found = self.approvals.get(id).map(Option::as_ref);
         found.ok_or_else(|| Need::Approval(id.to_owned()))
+    }
+
+    /// Gives the delegations to somebody, the oldest first.
+    pub fn delegations(&self, to: &str) -> Result<&[Arc<Delegation>], Need> {
+        let found = self.delegations.get(to).map(Vec::as_slice);
+        found.ok_or_else(|| Need::Delegations(to.to_owned()))
     }
 
     /// Gives the carrying out of a request, `None` when it is over or never began.
@@ -238,6 +250,7 @@ impl World {
             }
             Change::Request { .. }
             | Change::Approval(_)
+            | Change::Delegation(_)
             | Change::Execution(_)
             | Change::ExecutionOver(_)
             | Change::Reserve(..)
@@ -273,6 +286,7 @@ impl World {
                 let id = approval.approval_id.clone();
                 self.approvals.insert(id, Some(Arc::clone(approval)));
             }
+            Change::Delegation(delegation) => self.put_delegation(delegation),
             Change::Execution(execution) => {
                 let id = execution.request_id.clone();
                 self.executions.insert(id, Some(Arc::clone(execution)));
@@ -306,6 +320,18 @@ impl World {
             | Change::TeamTurn(_)
             | Change::Ticket(_)
             | Change::Unpark(_) => {}
+        }
+    }
+
+    /// Whoever makes one or takes one back has loaded those that its stand-in has.
+    fn put_delegation(&mut self, delegation: &Arc<Delegation>) {
+        let Some(standing) = self.delegations.get_mut(&delegation.to) else {
+            return;
+        };
+        let mut known = standing.iter_mut();
+        match known.find(|known| known.delegation_id == delegation.delegation_id) {
+            Some(known) => known.clone_from(delegation),
+            None => standing.push(Arc::clone(delegation)),
         }
     }
 

@@ -63,18 +63,10 @@ impl Owner {
         } else {
             token.roles
         };
-        let has = |role: &str| roles.iter().any(|held| held == role);
-        let kind = if has("ai") {
-            ActorKind::Ai
-        } else if has("platform") {
-            ActorKind::System
-        } else {
-            ActorKind::Agent
-        };
         Self {
             may_impersonate: directory.roles.permit_somewhere(&roles, Verb::Impersonate),
             actor: Actor {
-                kind,
+                kind: ActorKind::of_roles(&roles),
                 id: token.name.clone(),
                 roles,
             },

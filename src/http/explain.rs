@@ -136,6 +136,7 @@ fn load(reader: &mut Reader, need: &Need, world: &mut World) -> Result<(), Store
         Need::History(_) | Need::Tally(_) => {}
         // Nothing is carried out, reserved or voted on by looking.
         Need::Budget(key, _) => drop(world.budgets.entry(key.clone()).or_default()),
+        Need::Delegations(to) => drop(world.delegations.entry(to.clone()).or_default()),
         Need::Execution(id) => drop(world.executions.entry(id.clone()).or_default()),
         Need::TokenOwners => world.token_owners = Some(Vec::new()),
         // A number that is not taken: nothing is opened.

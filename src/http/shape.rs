@@ -30,6 +30,10 @@ const NAMED: &[(&str, &str)] = &[
         "{id: text, name?: text, email?: text, phone?: text, segment?: text, tier?: text, locale?: text}",
     ),
     (
+        "delegation",
+        "{delegation_id: text, from: text, from_roles: [text], to: text, scope: {actions?: [text], channels?: [text], segments?: [text], amount?: number}, starts_at: time, ends_at: time, reason?: text, created_at: time, revoked_at?: time}",
+    ),
+    (
         "event",
         r#"{specversion: "1.0", id: text, source: text, type: text, subject: text, time?: time, traceparent?: text, tracestate?: text, data?: object}"#,
     ),

@@ -6,6 +6,7 @@ mod anomalies;
 mod approvals;
 mod audit;
 mod customers;
+mod delegations;
 mod intake;
 mod reports;
 mod requests;

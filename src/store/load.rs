@@ -32,6 +32,7 @@ use crate::domain::{
 };
 
 mod actions;
+mod delegations;
 pub(super) mod histories;
 mod postgres;
 pub(super) mod tallies;
@@ -218,6 +219,7 @@ pub(super) fn needs(
             }
             Need::Approval(_)
             | Need::Budget(..)
+            | Need::Delegations(_)
             | Need::Execution(_)
             | Need::History(_)
             | Need::Request(_)

@@ -108,6 +108,17 @@ table! {
 }
 
 table! {
+    delegations (ordinal) {
+        ordinal -> BigInt,
+        delegation_id -> Text,
+        from_person -> Text,
+        to_person -> Text,
+        ends_at -> BigInt,
+        body -> Text,
+    }
+}
+
+table! {
     executions (request_id) {
         request_id -> Text,
         daemon -> BigInt,

@@ -274,6 +274,9 @@ impl<'a> BenchWorld<'a> {
                 let budget = budget_of(&self.reserved, key, *window, self.now);
                 world.budgets.insert(key.clone(), budget);
             }
+            Need::Delegations(to) => {
+                world.delegations.entry(to.clone()).or_default();
+            }
             Need::Execution(id) => {
                 world.executions.entry(id.clone()).or_default();
             }

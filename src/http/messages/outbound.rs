@@ -80,7 +80,7 @@ pub const OUTBOUND: &[Message] = &[
     Message::built(
         "approval.decided",
         "An approval was decided.",
-        r#"{conversation_id?: text, approval_id: text, decision: "approve"|"reject", by: [{actor: actor, decision: "approve"|"reject", reason: any, at: time}]}"#,
+        r#"{conversation_id?: text, approval_id: text, decision: "approve"|"reject", by: [{actor: actor, decision: "approve"|"reject", reason?: text, at: time, on_behalf?: text}]}"#,
     ),
     Message::built(
         "approval.expired",
@@ -141,6 +141,16 @@ pub const OUTBOUND: &[Message] = &[
         "conversation.transfer",
         "The platform is asked to hand the conversation to a person.",
         r#"{conversation_id: text, to: "human", team?: text, reason: text, message: text}"#,
+    ),
+    Message::built(
+        "delegation.created",
+        "Somebody's say in approvals was handed to somebody else, for a time.",
+        "{delegation_id: text, from: text, to: text, scope: {actions?: [text], channels?: [text], segments?: [text], amount?: number}, starts_at: time, ends_at: time, reason?: text}",
+    ),
+    Message::built(
+        "delegation.revoked",
+        "A delegation was taken back before its end.",
+        "{delegation_id: text, from: text, to: text, scope: {actions?: [text], channels?: [text], segments?: [text], amount?: number}, starts_at: time, ends_at: time, reason?: text}",
     ),
     Message::built(
         "escalation.acknowledged",

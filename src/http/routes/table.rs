@@ -13,9 +13,9 @@ use super::{
 use crate::{
     domain::access::Verb,
     http::{
-        actions, anomalies, approvals, asyncapi, audit, conversations, customers, escalations,
-        events, export, intake, leads, openapi, parked, policy, reports, requests, results, status,
-        story, tickets,
+        actions, anomalies, approvals, asyncapi, audit, conversations, customers, delegations,
+        escalations, events, export, intake, leads, openapi, parked, policy, reports, requests,
+        results, status, story, tickets,
     },
 };
 
@@ -46,6 +46,8 @@ const REQUEST: Access = Access::Verbs(&[Verb::Request]);
 const RESOLVE: Access = Access::Verbs(&[Verb::Resolve]);
 /// Whoever takes events in is told what follows.
 const RESULTS: Access = Access::Verbs(&[Verb::Ingest, Verb::View]);
+/// Whoever handed his say over takes it back, also when he may hand over no more; the delegation itself looks.
+const REVOKE: Access = Access::Verbs(&[Verb::Approve, Verb::Delegate, Verb::Operate]);
 const REVERSE: Access = Access::Verbs(&[Verb::Reverse]);
 const SIMULATE: Access = Access::Verbs(&[Verb::Simulate]);
 const VIEW: Access = Access::Verbs(&[Verb::View]);
@@ -212,8 +214,23 @@ pub const ROUTES: &[Route] = &[
         .takes(r#"{decision: "approve"|"reject", reason?: text}"#)
         .answers(200, "approval")
         .by(|| routing::post(approvals::decide)),
-    Route::new(Get, "/v1/delegations", VIEW, "Delegations.").query(PAGE).answers(200, LISTING),
-    Route::new(Post, "/v1/delegations", DELEGATE, "Delegates.").takes("object"),
+    Route::new(Get, "/v1/delegations", VIEW, "Delegations, the newest first.")
+        .query(&[
+            LIMIT,
+            AFTER,
+            p("from", "text", "Only those of this person's say."),
+            p("to", "text", "Only those to this person."),
+            p("live", "boolean", "With `true` only those that are not over; those that begin later are among them."),
+        ])
+        .answers(200, "{items: [delegation], next?: text}")
+        .by(|| routing::get(delegations::list)),
+    Route::new(Post, "/v1/delegations", DELEGATE, "Hands the say in approvals of the token's owner to somebody else, for a time.")
+        .takes("{to: text, ends_at: time, starts_at?: time, actions?: [text], channels?: [text], segments?: [text], amount?: number, reason?: text}")
+        .answers(201, "delegation")
+        .by(|| routing::post(delegations::create)),
+    Route::new(Post, "/v1/delegations/{id}/revocation", REVOKE, "Takes a delegation back before its end: whoever made it, or who may operate.")
+        .answers(200, "delegation")
+        .by(|| routing::post(delegations::revoke)),
     Route::new(Get, "/v1/procedures", VIEW, "Procedures.").query(PAGE).answers(200, LISTING),
     Route::new(Post, "/v1/procedures", EDIT, "Makes a procedure, as a draft.").takes("object"),
     Route::new(Get, "/v1/procedures/catalogue", CATALOGUE, "What can be started: active slugs with their triggers.")

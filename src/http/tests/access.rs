@@ -48,6 +48,7 @@ const CASES: &str = "
     POST /v1/approvals/{id}/decision: agent manager rule system
     GET /v1/delegations: agent manager viewer
     POST /v1/delegations:
+    POST /v1/delegations/{id}/revocation: agent manager
     GET /v1/procedures: agent manager viewer
     POST /v1/procedures:
     GET /v1/procedures/catalogue: agent ai manager platform rule viewer

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use rust_decimal::Decimal;
 use serde::de::DeserializeOwned;
 
-use super::{histories, tallies};
+use super::{delegations, histories, tallies};
 use crate::{
     domain::{
         budget::{Budget, BudgetKey},
@@ -40,7 +40,8 @@ pub(super) fn needs(
             Need::Execution(id) => drop(wanted.executions.insert(id.clone())),
             Need::Request(id) => drop(wanted.requests.insert(id.clone())),
             Need::TokenOwners => owners = true,
-            Need::Escalation(_)
+            Need::Delegations(_)
+            | Need::Escalation(_)
             | Need::History(_)
             | Need::Messages(_)
             | Need::Tally(_)
@@ -50,6 +51,7 @@ pub(super) fn needs(
         }
     }
     wanted.load(connection, world)?;
+    delegations::load(connection, needs, now, world)?;
     histories::load(connection, needs, now, world)?;
     tallies::load(connection, needs, world)?;
     if owners {

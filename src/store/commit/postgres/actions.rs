@@ -7,7 +7,8 @@ use crate::{
     store::{commit::json, error::StoreError, fixed::Bind},
 };
 
-/// Requests, approvals, executions, budgets, reservations, tallies, anomalies and leads; 58 binds.
+/// Requests, approvals, delegations, executions, budgets, reservations, tallies, anomalies and leads;
+/// 63 binds.
 ///
 /// A new request is inserted and nothing else: its id being there already is a lost race,
 /// and so is an anomaly that was told already.
@@ -32,6 +33,11 @@ macro_rules! actions {
             WHERE EXISTS (SELECT 1 FROM daemon_row) \
             ON CONFLICT (approval_id) DO UPDATE SET state = excluded.state, \
                 due_at = excluded.due_at, body = excluded.body \
+        ), delegation_rows AS ( \
+            INSERT INTO delegations (delegation_id, from_person, to_person, ends_at, body) \
+            SELECT * FROM unnest(?, ?, ?, ?, ?) WHERE EXISTS (SELECT 1 FROM daemon_row) \
+            ON CONFLICT (delegation_id) DO UPDATE SET ends_at = excluded.ends_at, \
+                body = excluded.body \
         ), execution_rows AS ( \
             INSERT INTO executions (request_id, daemon, due_at, body) \
             SELECT given.id, ?, given.due, given.body \
@@ -77,6 +83,7 @@ pub(super) struct Columns {
     requests: Vec<String>,
     actors: Vec<String>,
     approvals: Vec<String>,
+    delegations: Vec<String>,
     executions: Vec<String>,
     sums: Vec<String>,
     amounts: Vec<String>,
@@ -88,6 +95,7 @@ pub(super) struct Columns {
 pub(super) fn has(write: &Write) -> bool {
     !(write.requests.is_empty()
         && write.approvals.is_empty()
+        && write.delegations.is_empty()
         && write.executions.is_empty()
         && write.executions_over.is_empty()
         && write.budgets.is_empty()
@@ -100,6 +108,7 @@ impl Columns {
     pub(super) fn of(write: &Write) -> Result<Self, StoreError> {
         let requests = write.requests.iter().map(|one| json(&one.request));
         let approvals = write.approvals.iter().map(json);
+        let delegations = write.delegations.iter().map(json);
         let executions = write.executions.iter().map(json);
         let leads = write.leads.iter().map(json);
         let anomalies = write.anomalies.iter().map(json);
@@ -109,6 +118,7 @@ impl Columns {
         Ok(Self {
             requests: requests.collect::<Result<_, _>>()?,
             approvals: approvals.collect::<Result<_, _>>()?,
+            delegations: delegations.collect::<Result<_, _>>()?,
             executions: executions.collect::<Result<_, _>>()?,
             leads: leads.collect::<Result<_, _>>()?,
             anomalies: anomalies.collect::<Result<_, _>>()?,
@@ -123,6 +133,7 @@ impl Columns {
 pub(super) fn binds<'a>(write: &'a Write, columns: &'a Columns, binds: &mut Vec<Bind<'a>>) {
     request_binds(write, columns, binds);
     approval_binds(write, columns, binds);
+    delegation_binds(write, columns, binds);
     let executions = &write.executions;
     binds.extend([
         Bind::BigInt(write.watermark.0),
@@ -192,6 +203,17 @@ fn approval_binds<'a>(write: &'a Write, columns: &'a Columns, binds: &mut Vec<Bi
         Bind::BigInts(rows.iter().map(|one| one.requested_at.micros()).collect()),
         Bind::BigInts(rows.iter().map(|one| due(one)).collect()),
         Bind::Texts(columns.approvals.iter().map(String::as_str).collect()),
+    ]);
+}
+
+fn delegation_binds<'a>(write: &'a Write, columns: &'a Columns, binds: &mut Vec<Bind<'a>>) {
+    let rows = &write.delegations;
+    binds.extend([
+        Bind::Texts(rows.iter().map(|one| &*one.delegation_id).collect()),
+        Bind::Texts(rows.iter().map(|one| &*one.from).collect()),
+        Bind::Texts(rows.iter().map(|one| &*one.to).collect()),
+        Bind::BigInts(rows.iter().map(|one| one.over_at().micros()).collect()),
+        Bind::Texts(columns.delegations.iter().map(String::as_str).collect()),
     ]);
 }
 

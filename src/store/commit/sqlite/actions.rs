@@ -6,6 +6,7 @@ use crate::{
     domain::{
         approval::Approval,
         budget::{Budget, BudgetKey},
+        delegation::Delegation,
         execution::Execution,
         record::{Write, WrittenRequest},
         tally::{Tallied, hour_of},
@@ -15,17 +16,22 @@ use crate::{
         commit::json,
         error::StoreError,
         fixed::{Bind, Fixed, Statement},
-        schema::{anomalies, approvals, budgets, executions, leads, requests, reservations},
+        schema::{
+            anomalies, approvals, budgets, delegations, executions, leads, requests, reservations,
+        },
     },
 };
 
-/// Writes requests, approvals, executions, budgets, tallies, anomalies and leads.
+/// Writes requests, approvals, delegations, executions, budgets, tallies, anomalies and leads.
 pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<(), StoreError> {
     for written in &write.requests {
         write_request(c, written)?;
     }
     for approval in &write.approvals {
         upsert_approval(c, approval)?;
+    }
+    for delegation in &write.delegations {
+        upsert_delegation(c, delegation)?;
     }
     for execution in &write.executions {
         upsert_execution(c, execution, write.watermark.0)?;
@@ -150,6 +156,27 @@ fn upsert_approval(c: &mut SqliteConnection, approval: &Approval) -> Result<usiz
             approvals::state.eq(excluded(approvals::state)),
             approvals::due_at.eq(excluded(approvals::due_at)),
             approvals::body.eq(excluded(approvals::body)),
+        ))
+        .execute(c)?)
+}
+
+fn upsert_delegation(
+    c: &mut SqliteConnection,
+    delegation: &Delegation,
+) -> Result<usize, StoreError> {
+    Ok(diesel::insert_into(delegations::table)
+        .values((
+            delegations::delegation_id.eq(&delegation.delegation_id),
+            delegations::from_person.eq(&delegation.from),
+            delegations::to_person.eq(&delegation.to),
+            delegations::ends_at.eq(delegation.over_at().micros()),
+            delegations::body.eq(json(delegation)?),
+        ))
+        .on_conflict(delegations::delegation_id)
+        .do_update()
+        .set((
+            delegations::ends_at.eq(excluded(delegations::ends_at)),
+            delegations::body.eq(excluded(delegations::body)),
         ))
         .execute(c)?)
 }
