@@ -28,6 +28,7 @@ use crate::domain::{
 mod anomalies;
 mod batches;
 mod daemons;
+mod delegations;
 mod desk;
 mod erasure;
 mod faults;

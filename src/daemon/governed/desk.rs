@@ -12,11 +12,11 @@ use serde_json::{Map, Value, json};
 use crate::{
     config::{CatalogueSources, Env, Ground, read_catalogue},
     decide::{
-        ApprovalDue, Decide, Entry, ExecutionEnded, ExecutionJoined, Input, RequestResolved,
-        Settings,
+        ApprovalDue, Decide, DelegationMade, DelegationRevoked, Entry, ExecutionEnded,
+        ExecutionJoined, Input, RequestResolved, Settings,
     },
     domain::{
-        access::Roles,
+        access::{Roles, Verb},
         conversation::Conversation,
         directory::Directory,
         event::{Event, Trace},
@@ -351,6 +351,40 @@ impl Desk {
     pub(super) fn vote(&mut self, id: &str, decision: &str, actor: Value) -> Out {
         let data = json!({"approval_id": id, "decision": decision, "actor": actor});
         self.deliver("approval.decided", data)
+    }
+
+    /// Hands somebody's say over, under an id.
+    pub(super) fn delegate(&mut self, id: &str, from: Value, made: DelegationMade) -> Out {
+        self.done_by(id, from, (Arc::new(made), &[Verb::Delegate]))
+    }
+
+    /// Takes a delegation back.
+    pub(super) fn revoke(&mut self, actor: Value, revoked: DelegationRevoked) -> Out {
+        let id = revoked.delegation_id.clone();
+        self.done_by(&id, actor, (Arc::new(revoked), &[]))
+    }
+
+    fn done_by(
+        &mut self,
+        subject: &str,
+        actor: Value,
+        (verb, needs): (Arc<dyn Decide>, &'static [Verb]),
+    ) -> Out {
+        let event = Event {
+            subject: SubjectId::from(subject),
+            ..self.event("done", json!({}))
+        };
+        let entry = Entry {
+            actor: serde_json::from_value(actor).expect("an actor"),
+            is_trusted: false,
+            ..Entry::house()
+        };
+        let digest = event.digest();
+        let input = Input {
+            needs,
+            ..Input::of(event, digest, verb, &Arc::new(entry))
+        };
+        self.decide(&input)
     }
 
     /// Tells how an attempt ended.

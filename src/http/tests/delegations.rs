@@ -83,6 +83,25 @@ async fn a_stand_in_decides_for_who_handed_over_until_it_is_taken_back() {
     assert_eq!(kinds, ["delegation.created", "notice.posted"]);
     assert_eq!(told.body["items"][1]["data"]["to"], json!(["bob"]));
 
+    let recorded = |answer: &Answer| answer.body["items"][0]["effects"][0].clone();
+    let entry = place
+        .ask("GET", "/v1/audit?action=delegation.created", None)
+        .await;
+    let effect = recorded(&entry);
+    assert_eq!(
+        (&effect["effect"], &effect["delegation_id"]),
+        (&json!("delegation_created"), &json!(id))
+    );
+    assert_eq!(entry.body["items"][0]["actor"]["id"], "ann");
+    let entry = place
+        .ask("GET", "/v1/audit?action=approval.decided", None)
+        .await;
+    let effect = recorded(&entry);
+    assert_eq!(
+        (&effect["on_behalf"], &effect["delegation_id"]),
+        (&json!("ann"), &json!(id))
+    );
+
     let path = format!("/v1/delegations/{id}/revocation");
     let others = place.ask_as("t-mia", "POST", &path, None).await;
     assert_eq!(others.status, 403, "{}", others.body);
