@@ -108,8 +108,8 @@ impl List {
 
 impl Add {
     fn body(&self, now: Timestamp) -> Value {
-        let lasts = self.lasts.unwrap_or_default();
-        let ends_at = self.starting.unwrap_or(now).plus(lasts);
+        let begins = self.starting.unwrap_or(now);
+        let ends_at = begins.plus(self.lasts.unwrap_or_default());
         let mut body = json!({"to": self.to, "ends_at": self.until.unwrap_or(ends_at)});
         let lists = [
             ("actions", &self.actions),

@@ -34,8 +34,30 @@ fn ids(answer: &Answer) -> Vec<&str> {
         .collect()
 }
 
+/// Has dana ask for a lead to be kept, and gives where that is decided.
+async fn asked(place: &Place, id: &str) -> String {
+    let wanted = json!({"request_id": id, "params": {"email": "a@b.example"}});
+    request(place, "keep_lead", wanted).await;
+    let path = format!("/v1/requests/{id}");
+    let shown = place.ask("GET", &path, None).await.body;
+    let approval = shown["approval_id"].as_str().expect("an approval");
+    format!("/v1/approvals/{approval}/decision")
+}
+
+async fn approve(place: &Place, token: &str, path: &str) -> Answer {
+    let yes = json!({"decision": "approve"});
+    place.ask_as(token, "POST", path, Some(yes)).await
+}
+
+/// Gives the first effect of the newest entry of a type, and who asked.
+async fn recorded(place: &Place, action: &str) -> (Value, Value) {
+    let path = format!("/v1/audit?action={action}");
+    let mut entry = place.ask("GET", &path, None).await.body["items"][0].take();
+    (entry["effects"][0].take(), entry["actor"]["id"].take())
+}
+
 #[tokio::test]
-async fn a_stand_in_decides_for_who_handed_over_until_it_is_taken_back() {
+async fn a_stand_in_decides_for_who_handed_over_and_both_are_on_record() {
     let place = with_people().await;
     let body = json!({"to": "bob", "ends_at": in_days(3), "actions": ["keep*"], "amount": 500, "reason": "holiday"});
     let made = add(&place, "t-ann", body).await;
@@ -50,21 +72,10 @@ async fn a_stand_in_decides_for_who_handed_over_until_it_is_taken_back() {
         ),
         (&json!("ann"), &json!(["admin"]), &json!("bob"))
     );
-    assert_eq!(
-        made.body["scope"],
-        json!({"actions": ["keep*"], "amount": 500})
-    );
-    let ask = async |id: &str| -> String {
-        let wanted = json!({"request_id": id, "params": {"email": "a@b.example"}});
-        request(&place, "keep_lead", wanted).await;
-        let path = format!("/v1/requests/{id}");
-        let shown = place.ask("GET", &path, None).await.body;
-        let approval = shown["approval_id"].as_str().expect("an approval");
-        format!("/v1/approvals/{approval}/decision")
-    };
-    let yes = || Some(json!({"decision": "approve"}));
-    let (first, second) = (ask("r-1").await, ask("r-2").await);
-    let voted = place.ask_as("t-bob", "POST", &first, yes()).await;
+    let scope = json!({"actions": ["keep*"], "amount": 500});
+    assert_eq!(made.body["scope"], scope);
+    let path = asked(&place, "r-1").await;
+    let voted = approve(&place, "t-bob", &path).await;
     assert_eq!(voted.status, 200, "{}", voted.body);
     let vote = &voted.body["votes"][0];
     assert_eq!(
@@ -74,34 +85,33 @@ async fn a_stand_in_decides_for_who_handed_over_until_it_is_taken_back() {
     let told = place
         .ask("GET", "/v1/results?type=delegation.*,notice.posted", None)
         .await;
-    let kinds: Vec<&str> = told.body["items"]
-        .as_array()
-        .expect("items")
+    let items = told.body["items"].as_array().expect("items");
+    let kinds: Vec<&str> = items
         .iter()
         .filter_map(|item| item["type"].as_str())
         .collect();
     assert_eq!(kinds, ["delegation.created", "notice.posted"]);
-    assert_eq!(told.body["items"][1]["data"]["to"], json!(["bob"]));
-
-    let recorded = |answer: &Answer| answer.body["items"][0]["effects"][0].clone();
-    let entry = place
-        .ask("GET", "/v1/audit?action=delegation.created", None)
-        .await;
-    let effect = recorded(&entry);
+    assert_eq!(items[1]["data"]["to"], json!(["bob"]));
+    let (effect, who) = recorded(&place, "delegation.created").await;
     assert_eq!(
-        (&effect["effect"], &effect["delegation_id"]),
-        (&json!("delegation_created"), &json!(id))
+        (&effect["effect"], &effect["delegation_id"], who),
+        (&json!("delegation_created"), &json!(id), json!("ann"))
     );
-    assert_eq!(entry.body["items"][0]["actor"]["id"], "ann");
-    let entry = place
-        .ask("GET", "/v1/audit?action=approval.decided", None)
-        .await;
-    let effect = recorded(&entry);
+    let (effect, who) = recorded(&place, "approval.decided").await;
     assert_eq!(
-        (&effect["on_behalf"], &effect["delegation_id"]),
-        (&json!("ann"), &json!(id))
+        (&effect["on_behalf"], &effect["delegation_id"], who),
+        (&json!("ann"), &json!(id), json!("bob"))
     );
+    place.end().await;
+}
 
+#[tokio::test]
+async fn a_delegation_is_taken_back_once_and_not_by_others() {
+    let place = with_people().await;
+    let body = json!({"to": "bob", "ends_at": in_days(3)});
+    let made = add(&place, "t-ann", body).await;
+    let id = made.body["delegation_id"].as_str().expect("an id");
+    let decision = asked(&place, "r-1").await;
     let path = format!("/v1/delegations/{id}/revocation");
     let others = place.ask_as("t-mia", "POST", &path, None).await;
     assert_eq!(others.status, 403, "{}", others.body);
@@ -113,12 +123,13 @@ async fn a_stand_in_decides_for_who_handed_over_until_it_is_taken_back() {
         (again.status, &again.body["reason"]),
         (409, &json!("settled"))
     );
-    let late = place.ask_as("t-bob", "POST", &second, yes()).await;
+    let late = approve(&place, "t-bob", &decision).await;
     assert_eq!(late.status, 403, "{}", late.body);
-    let none = place
-        .ask("POST", "/v1/delegations/none/revocation", None)
-        .await;
-    assert_eq!(none.status, 404);
+    let (effect, who) = recorded(&place, "delegation.revoked").await;
+    assert_eq!(effect["delegation_id"], Value::Null, "{effect}");
+    assert_eq!(who, "owner", "the refused second one is on record too");
+    let path = "/v1/delegations/none/revocation";
+    assert_eq!(place.ask("POST", path, None).await.status, 404);
     place.end().await;
 }
 
