@@ -12,12 +12,12 @@ use serde_json::{Map, Value};
 use crate::{
     decide::{ApprovalDue, Decision, Entry, Input, MAX_DEPTH, Settings, decide, due_event},
     domain::{
-        budget::{Budget, BudgetKey, Reservation},
+        budget::{Budget, BudgetKey},
         event::{Event, Reason, Rejection, Trace},
         facts::{Facts, StateFacts},
         history::Past,
         ids::SubjectId,
-        outcome::{Change, Outcome},
+        outcome::Outcome,
         time::{Span, Timestamp},
         world::{Need, Subject, TeamLoad, World},
     },
@@ -59,7 +59,6 @@ pub struct BenchWorld<'a> {
     world: World,
     now: Timestamp,
     next_number: i64,
-    reserved: Vec<(BudgetKey, Reservation)>,
     entry: Arc<Entry>,
 }
 
@@ -81,7 +80,6 @@ impl<'a> BenchWorld<'a> {
             world,
             now,
             next_number: 1,
-            reserved: Vec::new(),
             entry: Arc::new(entry),
         }
     }
@@ -207,13 +205,6 @@ impl<'a> BenchWorld<'a> {
         let outcome = self.settle(input)?;
         for change in &outcome.changes {
             self.world.apply(&subject, change);
-            match change {
-                Change::Reserve(key, one) => self.reserved.push((key.clone(), one.clone())),
-                Change::Release(key, one) => self
-                    .reserved
-                    .retain(|(of, other)| of != key || other.request_id != one.request_id),
-                _ => {}
-            }
         }
         if let Some(row) = self.world.subjects.get_mut(&subject) {
             row.version += 1;
@@ -271,7 +262,7 @@ impl<'a> BenchWorld<'a> {
                 world.approvals.entry(id.clone()).or_default();
             }
             Need::Budget(key, window) => {
-                let budget = budget_of(&self.reserved, key, *window, self.now);
+                let budget = budget_of(world, key, *window, self.now);
                 world.budgets.insert(key.clone(), budget);
             }
             Need::Delegations(to) => {
@@ -337,17 +328,14 @@ impl<'a> BenchWorld<'a> {
     }
 }
 
-/// Adds up what has been reserved within a window.
-fn budget_of(
-    reserved: &[(BudgetKey, Reservation)],
-    key: &BudgetKey,
-    window: Option<Span>,
-    now: Timestamp,
-) -> Budget {
+/// Adds up what requests hold of a limit within its window.
+fn budget_of(world: &World, key: &BudgetKey, window: Option<Span>, now: Timestamp) -> Budget {
     let mut budget = Budget::default();
-    for (of, one) in reserved {
-        if of == key && window.is_none_or(|window| one.at > now.minus(window)) {
-            budget.take(one.amount);
+    let requests = world.requests.values().flatten();
+    for held in requests.flat_map(|request| &request.reserved) {
+        let is_within = window.is_none_or(|window| held.at > now.minus(window));
+        if held.budget() == *key && is_within {
+            budget.take(held.amount);
         }
     }
     budget
