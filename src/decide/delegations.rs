@@ -193,7 +193,8 @@ impl Case<'_> {
         Err(refused(&why.unwrap_or(fault)))
     }
 
-    /// Gives the delegator's roles of today where he is known, else those that he had.
+    /// Gives the delegator's roles of today. Only where others are named, so that not everybody is known
+    /// here, those that he had stand for somebody who is not; who is gone has none.
     fn roles_today(&self, delegation: &Delegation) -> Result<Vec<String>, Need> {
         let name = &delegation.from;
         let person = self.settings.directory.people.get(name);
@@ -203,8 +204,8 @@ impl Case<'_> {
         let mut owners = self.world.token_owners()?.iter();
         Ok(match owners.find(|(owner, _)| owner == name) {
             Some((_, roles)) => roles.clone(),
-            None if person.is_some() => Vec::new(),
-            None => delegation.from_roles.clone(),
+            None if person.is_none() && self.settings.names_others => delegation.from_roles.clone(),
+            None => Vec::new(),
         })
     }
 

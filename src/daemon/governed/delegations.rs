@@ -308,3 +308,16 @@ fn only_people_hand_over_and_only_people_stand_in() {
         ("forbidden", "only people decide on approvals")
     );
 }
+
+#[test]
+fn who_is_gone_has_no_roles_that_somebody_could_stand_in_with() {
+    let mut desk = handed_to_bob(|_| ());
+    let id = asked(&mut desk, ai());
+    // Everybody is known here now, and ann is not among them.
+    desk.settings_mut().names_others = false;
+    let out = desk.vote(&id, "approve", bob());
+    assert_eq!(refusal(&out).0, "forbidden");
+    desk.settings_mut().names_others = true;
+    let out = desk.vote(&id, "approve", bob());
+    assert_eq!(out.kinds(), [""; 0], "counted; one more is asked");
+}
