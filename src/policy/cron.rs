@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, MappedLocalTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
-use crate::domain::time::Timestamp;
+use crate::domain::{time::Timestamp, wall::resolve};
 
 /// When a `schedule` rule is due.
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ impl Schedule {
         let start = wall.checked_sub_signed(self.change_around(utc))?;
         let mut best = None;
         for due in self.times.after(&start.and_utc()) {
-            let (due_at, is_shifted) = self.resolve(due.naive_utc())?;
+            let (due_at, is_shifted) = resolve(self.timezone, due.naive_utc())?;
             if due_at > at {
                 best = Some(best.map_or(due_at, |earlier: Timestamp| earlier.min(due_at)));
                 if !is_shifted {
@@ -100,26 +100,6 @@ impl Schedule {
             .offset_from_utc_datetime(&utc.naive_utc())
             .fix()
             .local_minus_utc()
-    }
-
-    /// Gives the instant of a wall time, and whether a gap shifted it.
-    fn resolve(&self, wall: NaiveDateTime) -> Option<(Timestamp, bool)> {
-        match self.timezone.offset_from_local_datetime(&wall) {
-            MappedLocalTime::Single(offset) | MappedLocalTime::Ambiguous(offset, _) => {
-                let utc = wall.checked_sub_offset(offset.fix())?;
-                Some((Timestamp::from(utc.and_utc()), false))
-            }
-            MappedLocalTime::None => {
-                let before = wall.checked_sub_signed(TimeDelta::hours(24))?;
-                let offset = self
-                    .timezone
-                    .offset_from_local_datetime(&before)
-                    .earliest()?
-                    .fix();
-                let utc = wall.checked_sub_offset(offset)?;
-                Some((Timestamp::from(utc.and_utc()), true))
-            }
-        }
     }
 }
 
