@@ -154,11 +154,9 @@ impl CalendarSpec {
     /// Gives its version: the same for the same text, another for any other.
     pub fn version(&self) -> String {
         let text = serde_json::to_vec(self).unwrap_or_default();
-        let digest = Sha256::digest(&text);
-        digest[..8]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        let mut head = [0; 8];
+        head.copy_from_slice(&Sha256::digest(&text)[..8]);
+        format!("{:016x}", u64::from_be_bytes(head))
     }
 
     /// Reads the time zone.

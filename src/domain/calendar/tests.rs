@@ -12,7 +12,7 @@ use oracle::Oracle;
 /// *Units*: milliseconds.
 const MINUTE: i64 = 60_000;
 
-pub(crate) fn at(text: &str) -> Timestamp {
+fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap_or_else(|| panic!("`{text}` is a time"))
 }
 
@@ -41,7 +41,7 @@ fn weekdays(zone: &str, week: &[&str], overrides: &[(&str, &[&str])]) -> Calenda
     Calendar::compile(spec).expect("compiles")
 }
 
-pub(crate) fn new_york() -> Calendar {
+fn new_york() -> Calendar {
     let closed: &[&str] = &[];
     weekdays(
         "America/New_York",
@@ -54,7 +54,7 @@ pub(crate) fn new_york() -> Calendar {
     )
 }
 
-pub(crate) fn berlin() -> Calendar {
+fn berlin() -> Calendar {
     weekdays(
         "Europe/Berlin",
         &["09:00-12:00", "13:00-18:00"],
