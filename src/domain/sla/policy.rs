@@ -241,8 +241,8 @@ mod tests {
 
     #[test]
     fn a_policy_is_plain_data() {
-        let text = r##"{"name":"Gold","targets":{"urgent":{"resolution":"4h"}},"warn_at":["50%","30m"],
-            "reopen":"new_cycle","levels":[{"after":"30m","time":"wall","repeat":2,"priority":"urgent"}]}"##;
+        let text = r#"{"name":"Gold","targets":{"urgent":{"resolution":"4h"}},"warn_at":["50%","30m"],
+            "reopen":"new_cycle","levels":[{"after":"30m","time":"wall","repeat":2,"priority":"urgent"}]}"#;
         let policy: SlaPolicy = serde_json::from_str(text).expect("reads");
         let again = serde_json::to_string(&policy).expect("writes");
         assert_eq!(

@@ -27,13 +27,9 @@ impl Oracle {
         let mut open = HashSet::new();
         let mut date = Date::of(instant(first + 4_320), zone);
         while date < Date::of(instant(last - 4_320), zone) {
-            let windows = match spec.overrides.get(&date) {
-                Some(day) => &day.windows,
-                None => {
-                    let weekday = date.naive().format("%u").to_string();
-                    &spec.week[weekday.parse::<usize>().expect("1 to 7") - 1]
-                }
-            };
+            let weekday = date.naive().format("%u").to_string();
+            let usual = &spec.week[weekday.parse::<usize>().expect("1 to 7") - 1];
+            let windows = spec.overrides.get(&date).map_or(usual, |day| &day.windows);
             for window in windows {
                 let midnight = date.naive().and_hms_opt(0, 0, 0).expect("midnight");
                 let at = |minutes: u16| {
@@ -60,9 +56,8 @@ impl Oracle {
 
     /// Gives when so many minutes have passed; `None` when it does not see so far.
     pub(super) fn due(&self, start: Timestamp, wanted: i64) -> Option<Timestamp> {
-        let open = (minute(start)..self.last).filter(|minute| self.open.contains(minute));
-        open.skip(usize::try_from(wanted - 1).ok()?)
-            .next()
+        let mut open = (minute(start)..self.last).filter(|minute| self.open.contains(minute));
+        open.nth(usize::try_from(wanted - 1).ok()?)
             .map(|last| instant(last + 1))
     }
 }

@@ -90,7 +90,7 @@ impl Ride {
         }
     }
 
-    fn signal(&self, done: Done) -> Signal<'static> {
+    fn signal(done: Done) -> Signal<'static> {
         match done {
             Done::Pause => Signal::Pause,
             Done::Resume => Signal::Resume,
@@ -113,7 +113,7 @@ impl Ride {
         self.now = at;
         let is_live = self.clock.state.is_live();
         let step = self.clock.step(
-            self.signal(done),
+            Self::signal(done),
             &TERMS[self.terms],
             Moment { at, event: "e" },
         );
