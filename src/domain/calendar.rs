@@ -20,8 +20,6 @@ pub use self::{
 mod compile;
 mod spec;
 mod stretch;
-#[cfg(test)]
-mod tests;
 
 /// *Units*: milliseconds.
 const DAY: i64 = 86_400_000;
@@ -204,3 +202,6 @@ fn millis(at: Timestamp) -> i64 {
 fn instant(millis: i64) -> Timestamp {
     Timestamp::from_micros(millis * 1_000)
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,8 +28,6 @@ mod policy;
 mod reopen;
 mod settle;
 mod step;
-#[cfg(test)]
-mod tests;
 mod ticket;
 mod transition;
 
@@ -105,3 +103,6 @@ pub struct ClockKey {
     /// The how manieth of this metric; from 1.
     pub cycle: u32,
 }
+
+#[cfg(test)]
+mod tests;

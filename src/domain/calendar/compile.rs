@@ -19,7 +19,7 @@ const COUNT: i64 = 6_836;
 /// How far apart the zone's offset is looked at. *Units*: milliseconds.
 const STEP: i64 = WEEK / 2;
 /// How far around a clock change weeks keep their own intervals. *Units*: milliseconds.
-const AROUND: i64 = 2 * DAY;
+const AROUND: i64 = DAY;
 
 impl Calendar {
     /// Compiles a calendar.
@@ -129,14 +129,29 @@ fn odd_weeks(spec: &CalendarSpec, zone: Tz) -> BTreeSet<i64> {
     while at < end {
         let next = offset_ms(zone, at + STEP);
         if next != offset {
-            let first = at + offset.min(next) - AROUND;
-            let last = at + STEP + offset.max(next) + AROUND;
+            let change = change_between(zone, at, at + STEP);
+            let first = change + offset.min(next) - AROUND;
+            let last = change + offset.max(next) + AROUND;
             odd.extend(week_of(first)..=week_of(last));
         }
         offset = next;
         at += STEP;
     }
     odd
+}
+
+/// Gives the instant between two of unlike offsets from which on it is the latter's.
+fn change_between(zone: Tz, mut before: i64, mut after: i64) -> i64 {
+    let offset = offset_ms(zone, after);
+    while after - before > 1_000 {
+        let middle = i64::midpoint(before, after);
+        if offset_ms(zone, middle) == offset {
+            after = middle;
+        } else {
+            before = middle;
+        }
+    }
+    after
 }
 
 /// Gives the number of the week of a local time.

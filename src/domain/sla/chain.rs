@@ -58,6 +58,6 @@ impl Stepping<'_> {
         fired[index] += 1;
         let time = fired[index];
         let level = u32::try_from(index + 1).unwrap_or(u32::MAX);
-        self.note_same(TransitionKind::Escalated { level, time }, at);
+        self.note(TransitionKind::Escalated { level, time }, at);
     }
 }

@@ -49,7 +49,7 @@ impl Stepping<'_> {
             highest = highest.max(Some((threshold, at, warn)));
         }
         if let Some((_, at, warn)) = highest {
-            self.note_same(TransitionKind::Warning(warn), at);
+            self.note(TransitionKind::Warning(warn), at);
         }
     }
 

@@ -76,7 +76,8 @@ impl Clock {
             chain: Chain::default(),
         };
         let mut stepping = Stepping::new(clock, terms, moment.event);
-        stepping.note(TransitionKind::Started, moment.at, None);
+        stepping.due_before = None;
+        stepping.note(TransitionKind::Started, moment.at);
         stepping.done()
     }
 
@@ -107,12 +108,15 @@ pub(super) struct Stepping<'a> {
     pub(super) clock: Clock,
     pub(super) terms: &'a Terms,
     event: &'a str,
+    /// The due time as the record has it; `None`: it has none.
+    due_before: Option<Timestamp>,
     happened: Vec<Transition>,
 }
 
 impl<'a> Stepping<'a> {
     fn new(clock: Clock, terms: &'a Terms, event: &'a str) -> Self {
         Self {
+            due_before: Some(clock.due_at),
             clock,
             terms,
             event,
@@ -128,12 +132,9 @@ impl<'a> Stepping<'a> {
         }
     }
 
-    pub(super) fn note(
-        &mut self,
-        kind: TransitionKind,
-        at: Timestamp,
-        due_before: Option<Timestamp>,
-    ) {
+    /// Adds to the record.
+    pub(super) fn note(&mut self, kind: TransitionKind, at: Timestamp) {
+        let due_before = self.due_before.replace(self.clock.due_at);
         let clock = &self.clock;
         self.happened.push(Transition {
             kind,
@@ -150,18 +151,13 @@ impl<'a> Stepping<'a> {
         });
     }
 
-    /// Notes what leaves the due time as it is.
-    pub(super) fn note_same(&mut self, kind: TransitionKind, at: Timestamp) {
-        self.note(kind, at, Some(self.clock.due_at));
-    }
-
     pub(super) fn breach(&mut self, at: Timestamp, cause: BreachCause) {
         self.clock.breach = Some(Breach {
             at,
             consumed: self.clock.consumed_at(&self.terms.calendar, at),
             cause,
         });
-        self.note_same(TransitionKind::Breached(cause), at);
+        self.note(TransitionKind::Breached(cause), at);
     }
 
     /// Takes a breach back that a late event proves wrong: what it says was before it was due.
@@ -169,7 +165,7 @@ impl<'a> Stepping<'a> {
         let late = |breach: &Breach| breach.cause == BreachCause::Due && at < breach.at;
         if let Some(breach) = self.clock.breach.take_if(|breach| late(breach)) {
             self.clock.chain = Chain::default();
-            self.note_same(TransitionKind::Retracted(breach.at), at);
+            self.note(TransitionKind::Retracted(breach.at), at);
         }
     }
 
@@ -193,7 +189,7 @@ impl<'a> Stepping<'a> {
         self.retract(at);
         self.settle(at);
         self.stand(ClockState::Paused, at);
-        self.note_same(TransitionKind::Paused, at);
+        self.note(TransitionKind::Paused, at);
     }
 
     fn resume(&mut self, at: Timestamp) {
@@ -206,14 +202,13 @@ impl<'a> Stepping<'a> {
 
     /// Lets it run on, due when the rest of its target is used up.
     fn run_again(&mut self, at: Timestamp, is_told: bool) {
-        let before = self.clock.due_at;
         self.stand(ClockState::Running, at);
         if self.clock.breach.is_none() {
             let left = Span::from_micros(self.clock.left().max(0));
             self.clock.due_at = self.terms.calendar.due(at, left);
         }
         if is_told {
-            self.note(TransitionKind::Resumed, at, Some(before));
+            self.note(TransitionKind::Resumed, at);
         }
         // Only a retarget while it stood still takes more than there was.
         if self.clock.breach.is_none() && self.clock.left() < 0 {
@@ -227,7 +222,6 @@ impl<'a> Stepping<'a> {
         }
         self.retract(happened_at);
         let at = self.counts_at(happened_at);
-        let before = self.clock.due_at;
         if self.clock.state == ClockState::Paused {
             self.run_again(at, false);
         }
@@ -236,9 +230,9 @@ impl<'a> Stepping<'a> {
         self.clock.chain.is_stopped = true;
         if self.clock.breach.is_none() {
             self.clock.met_at = Some(happened_at);
-            self.note(TransitionKind::Met, at, Some(before));
+            self.note(TransitionKind::Met, at);
         } else {
-            self.note(TransitionKind::Stopped, at, Some(before));
+            self.note(TransitionKind::Stopped, at);
         }
     }
 
@@ -251,7 +245,7 @@ impl<'a> Stepping<'a> {
         let at = self.counts_at(happened_at);
         self.stand(ClockState::Cancelled, at);
         self.clock.chain.is_stopped = true;
-        self.note_same(TransitionKind::Cancelled(reason), at);
+        self.note(TransitionKind::Cancelled(reason), at);
     }
 
     fn reopen(&mut self, at: Timestamp) {
@@ -282,7 +276,6 @@ impl<'a> Stepping<'a> {
             self.retract(at);
         }
         self.settle(at);
-        let before = self.clock.due_at;
         // What is used up was counted by the old calendar; what is left, by the new one.
         self.stand(self.clock.state, at);
         self.terms = to;
@@ -299,7 +292,7 @@ impl<'a> Stepping<'a> {
         self.clock
             .warned
             .retain(|warn| is_passed(warn.threshold(target)));
-        self.note(TransitionKind::Retargeted(cause), at, Some(before));
+        self.note(TransitionKind::Retargeted(cause), at);
         if self.clock.state == ClockState::Running {
             if left <= 0 && self.clock.breach.is_none() {
                 self.breach(at, BreachCause::Retarget);

@@ -118,10 +118,11 @@ impl Desk {
     }
 
     fn happen(&mut self, event: &TicketEvent<'_>, time: &str) {
-        let moment = Moment {
-            at: local(time),
-            event: "evt_1",
-        };
+        self.happen_at(event, local(time));
+    }
+
+    fn happen_at(&mut self, event: &TicketEvent<'_>, at: Timestamp) {
+        let moment = Moment { at, event: "evt_1" };
         let steps = ticket_step(&self.clocks, &self.ticket, event, &self.book, moment);
         for step in steps.expect("the terms are there") {
             self.record.extend(step.happened);
@@ -132,9 +133,13 @@ impl Desk {
     }
 
     fn change(&mut self, change: impl FnOnce(&mut Ticket), time: &str) {
+        self.change_at(change, local(time));
+    }
+
+    fn change_at(&mut self, change: impl FnOnce(&mut Ticket), at: Timestamp) {
         let before = self.ticket.clone();
         change(&mut self.ticket);
-        self.happen(&TicketEvent::Changed { before: &before }, time);
+        self.happen_at(&TicketEvent::Changed { before: &before }, at);
     }
 
     fn becomes(&mut self, status: TicketStatus, time: &str) {
@@ -147,15 +152,19 @@ impl Desk {
 
     /// The customer writes; gives what that does to the ticket.
     fn writes(&mut self, time: &str) -> MessageMove {
+        self.writes_at(local(time))
+    }
+
+    fn writes_at(&mut self, at: Timestamp) -> MessageMove {
         let before = self.ticket.clone();
         let policy = self.book.current.as_ref().map(|terms| &*terms.policy);
         let finished_at = self.clock(Metric::Resolution).map(|clock| clock.since);
-        let moved = on_customer_message(&self.ticket, finished_at, policy, local(time));
+        let moved = on_customer_message(&self.ticket, finished_at, policy, at);
         if let MessageMove::Become(status) = moved {
             self.ticket.status = status;
         }
         if moved != MessageMove::NewTicket {
-            self.happen(&TicketEvent::CustomerMessage { before: &before }, time);
+            self.happen_at(&TicketEvent::CustomerMessage { before: &before }, at);
         }
         moved
     }

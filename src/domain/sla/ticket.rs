@@ -154,20 +154,22 @@ impl<'a> Round<'a> {
         })
     }
 
+    /// Work begins again: on the clock that was stopped, or on a fresh one.
     fn reopened(&mut self) -> Result<(), MissingTerms> {
         let newest = |step: &&mut Step| step.clock.key.metric == Metric::Resolution;
         let newest = self.steps.iter_mut().filter(newest);
-        if let Some(step) = newest.max_by_key(|step| step.clock.key.cycle) {
+        let newest = newest.max_by_key(|step| step.clock.key.cycle);
+        let stopped = newest.filter(|step| step.clock.state == ClockState::Stopped);
+        if let Some(step) = stopped {
             let terms = self.book.terms(&step.clock.pin)?;
-            if terms.policy.reopen == Reopen::NewCycle {
-                self.start(Metric::Resolution, self.moment.at);
-            } else {
+            if terms.policy.reopen != Reopen::NewCycle {
                 let next = step.clock.step(Signal::Reopen, terms, self.moment);
                 step.take(next);
                 // Its priority may have changed meanwhile.
                 self.retarget_pinned()?;
             }
         }
+        self.start_unless_live(Metric::Resolution);
         if self.ticket.assignee.is_none() {
             self.start_unless_live(Metric::Own);
         }

@@ -154,6 +154,24 @@ impl Ride {
     }
 }
 
+/// Tells what must hold of any record: each entry goes on from the one before it, and the breach
+/// that stands is what was found and not taken back.
+fn is_sound(clock: &Clock, record: &[Transition]) -> Result<(), TestCaseError> {
+    for pair in record.windows(2) {
+        prop_assert_eq!(pair[1].due_before, Some(pair[0].due_after));
+        prop_assert!(pair[1].consumed >= Span::default());
+    }
+    let last = record.last().expect("it started");
+    prop_assert_eq!((last.due_after, last.state), (clock.due_at, clock.state));
+    let count =
+        |is: fn(&TransitionKind) -> bool| record.iter().filter(|entry| is(&entry.kind)).count();
+    let found = count(|kind| matches!(kind, TransitionKind::Breached(_)));
+    let taken_back = count(|kind| matches!(kind, TransitionKind::Retracted(_)));
+    prop_assert_eq!(found - taken_back, usize::from(clock.breach.is_some()));
+    prop_assert!(clock.wake_at.is_none() || clock.state == ClockState::Running);
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
@@ -226,5 +244,88 @@ proptest! {
         let prompt = Ride::new(start).clock.step(Signal::Stop, &TERMS[0], moment).clock;
         prop_assert_eq!((late.met_at, late.breach, late.consumed), (prompt.met_at, prompt.breach, prompt.consumed));
         prop_assert_eq!(late.met_at.is_some(), at <= prompt.due_at);
+    }
+
+    #[test]
+    fn what_comes_late_or_out_of_order_leaves_a_sound_record(
+        start in 0_i64..4_000, ways in proptest::collection::vec((done(), 0_i64..600), 0..14),
+    ) {
+        let mut ride = Ride::new(start);
+        for ((minutes, done), late) in ways {
+            let now = ride.now.plus(Span::from_secs(minutes * 60));
+            ride.now = ride.now.minus(Span::from_secs(late * 60));
+            ride.go(minutes, done);
+            ride.now = now;
+            is_sound(&ride.clock, &ride.record)?;
+        }
+        let book = Book { current: None, pinned: TERMS.clone() };
+        let intervals = explain(&ride.record, &book, ride.now).expect("terms");
+        let open = intervals.iter().filter(|interval| interval.because == Because::Open);
+        let open: i64 = open.map(|interval| interval.to.since(interval.from).micros()).sum();
+        prop_assert_eq!(open, ride.clock.consumed_at(&TERMS[ride.terms].calendar, ride.now).micros());
+    }
+
+    #[test]
+    fn a_ticket_has_one_live_clock_a_metric_and_sound_records(
+        ways in proptest::collection::vec((0_u8..14, 0_i64..400), 0..24),
+    ) {
+        let each = [Metric::FirstResponse, Metric::NextResponse, Metric::Resolution, Metric::Own];
+        let targets = each.map(|metric| (metric, "4h", "1h"));
+        let mut desk = Desk::opened(policy(&targets), "Mon 09:00");
+        let mut now = local("Mon 09:00");
+        for (what, minutes) in ways {
+            now = now.plus(Span::from_secs(minutes * 60));
+            let time = now;
+            desk.do_any(what, time);
+            for metric in Metric::ALL {
+                let of = desk.clocks.iter().filter(|clock| clock.key.metric == metric);
+                let live = of.clone().filter(|clock| clock.state.is_live()).count();
+                prop_assert!(live <= 1, "{metric:?}");
+                let is_first = metric == Metric::FirstResponse;
+                prop_assert!(!is_first || of.count() <= 1, "it never restarts");
+            }
+            let is_resolution_live = desk.resolution().state.is_live();
+            prop_assert_eq!(is_resolution_live, desk.ticket.status.is_unfinished());
+            for clock in &desk.clocks {
+                let record = desk.record.iter().filter(|entry| entry.key == clock.key);
+                is_sound(clock, &record.cloned().collect::<Vec<_>>())?;
+            }
+        }
+    }
+}
+
+impl Desk {
+    /// Does one of many things.
+    fn do_any(&mut self, what: u8, time: Timestamp) {
+        let assignee = |name: Option<&str>| name.map(str::to_owned);
+        match what {
+            0..=4 => {
+                let status = TicketStatus::ALL[usize::from(what)];
+                if self.ticket.status.may_become(status) {
+                    self.change_at(|ticket| ticket.status = status, time);
+                }
+            }
+            5 | 6 => {
+                self.writes_at(time);
+            }
+            7 => self.happen_at(
+                &TicketEvent::Reply {
+                    by: ActorKind::Agent,
+                },
+                time,
+            ),
+            8 => self.happen_at(&TicketEvent::Due, time),
+            9 => self.change_at(|ticket| ticket.priority = Priority::Urgent, time),
+            10 => self.change_at(|ticket| ticket.priority = Priority::Medium, time),
+            11 => self.change_at(|ticket| ticket.assignee = assignee(None), time),
+            12 => self.change_at(|ticket| ticket.assignee = assignee(Some("eve")), time),
+            _ => self.change_at(
+                |ticket| {
+                    let is_billing = ticket.team.as_deref() == Some("billing");
+                    ticket.team = assignee(Some(if is_billing { "support" } else { "billing" }));
+                },
+                time,
+            ),
+        }
     }
 }
