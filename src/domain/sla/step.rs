@@ -174,6 +174,10 @@ impl<'a> Stepping<'a> {
         self.clock.consumed = self.clock.consumed_at(&self.terms.calendar, at);
         self.clock.since = at;
         self.clock.state = state;
+        let zone_data = self.terms.calendar.zone_data();
+        if self.clock.pin.zone_data != zone_data {
+            zone_data.clone_into(&mut self.clock.pin.zone_data);
+        }
     }
 
     /// Gives when a signal counts: not before the clock's last change.

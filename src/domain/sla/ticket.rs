@@ -7,7 +7,7 @@
 
 use super::{
     Book, CancelReason, Clock, ClockKey, ClockState, Metric, MissingTerms, Moment, Owner, Reopen,
-    RetargetCause, Signal, Step,
+    RetargetCause, Signal, Step, Terms,
 };
 use crate::domain::{
     actor::ActorKind,
@@ -83,7 +83,7 @@ pub fn ticket_step(
             round.tell(|_| Some(Signal::Cancel(*reason)))?;
         }
         TicketEvent::Acknowledged => round.tell(|_| Some(Signal::SeenTo))?,
-        TicketEvent::Repin => round.retarget(|_| book.current.as_ref(), RetargetCause::Repin)?,
+        TicketEvent::Repin => round.repinned()?,
         TicketEvent::Due => round.tell(|_| Some(Signal::Look))?,
     }
     let mut changed: Vec<Step> = round.steps;
@@ -112,32 +112,36 @@ impl<'a> Round<'a> {
 
     fn changed(&mut self, before: &Ticket) -> Result<(), MissingTerms> {
         let (was, is) = (before.status, self.ticket.status);
-        match (was.is_unfinished(), is.is_unfinished()) {
-            (true, false) => self.finished()?,
-            (false, true) => self.reopened()?,
-            (true, true) if was != is => self.moved(is)?,
-            (true, true) | (false, false) => {}
+        if !is.is_unfinished() {
+            return if was.is_unfinished() {
+                self.finished()
+            } else {
+                Ok(())
+            };
         }
-        if is.is_unfinished() {
-            self.handed(before)?;
-            self.realign(before)?;
+        let is_reopened = !was.is_unfinished();
+        if is_reopened {
+            self.reopened()?;
         }
-        Ok(())
+        self.moved()?;
+        self.handed(before)?;
+        self.realign(before, is_reopened)?;
+        // What has just started waits too.
+        self.moved()
     }
 
-    /// It waits for the customer now, or does no longer.
-    fn moved(&mut self, is: TicketStatus) -> Result<(), MissingTerms> {
-        let signal = if is == TicketStatus::Waiting {
-            Signal::Pause
-        } else {
-            Signal::Resume
-        };
+    /// It waits for the customer, or does not: what pauses then is paused.
+    fn moved(&mut self) -> Result<(), MissingTerms> {
+        if self.ticket.status != TicketStatus::Waiting {
+            return self
+                .tell(|clock| (clock.state == ClockState::Paused).then_some(Signal::Resume));
+        }
         let book = self.book;
         self.tell(|clock| {
             // A clock whose terms are missing is told, so that they are asked for.
             let terms = book.terms(&clock.pin).ok();
             let pauses = terms.is_none_or(|terms| terms.policy.pauses(clock.key.metric));
-            pauses.then_some(signal)
+            (pauses && clock.state == ClockState::Running).then_some(Signal::Pause)
         })
     }
 
@@ -165,8 +169,6 @@ impl<'a> Round<'a> {
             if terms.policy.reopen != Reopen::NewCycle {
                 let next = step.clock.step(Signal::Reopen, terms, self.moment);
                 step.take(next);
-                // Its priority may have changed meanwhile.
-                self.retarget_pinned()?;
             }
         }
         self.start_unless_live(Metric::Resolution);
@@ -190,23 +192,21 @@ impl<'a> Round<'a> {
         Ok(())
     }
 
-    /// Its priority has changed, or so much that another policy may hold.
-    fn realign(&mut self, before: &Ticket) -> Result<(), MissingTerms> {
+    /// Its priority has changed, now or while it was done, or so much that another policy may hold.
+    fn realign(&mut self, before: &Ticket, is_reopened: bool) -> Result<(), MissingTerms> {
         let ticket = self.ticket;
-        if ticket.priority != before.priority {
-            self.retarget_pinned()?;
-        }
         let is_other = ticket.priority != before.priority
             || ticket.team != before.team
             || ticket.category != before.category
             || ticket.tags != before.tags;
-        let Some(current) = self.book.current.as_ref().filter(|_| is_other) else {
+        if !is_other && !is_reopened {
             return Ok(());
-        };
-        self.retarget(
-            |pinned| (current.policy.name != pinned).then_some(current),
-            RetargetCause::Policy,
-        )?;
+        }
+        let current = self.book.current.as_ref().filter(|_| is_other);
+        self.retarget(|pinned| {
+            let other = current.filter(|terms| terms.policy.name != pinned)?;
+            Some((other, RetargetCause::Policy))
+        })?;
         let has_one = |step: &Step| step.clock.key.metric == Metric::Resolution;
         if !self.steps.iter().any(has_one) {
             self.start(Metric::Resolution, self.moment.at);
@@ -214,29 +214,30 @@ impl<'a> Round<'a> {
         Ok(())
     }
 
-    /// Gives the clocks the targets of the ticket's priority, by the terms that they go by.
-    fn retarget_pinned(&mut self) -> Result<(), MissingTerms> {
-        self.retarget(|_| None, RetargetCause::Priority)
+    fn repinned(&mut self) -> Result<(), MissingTerms> {
+        let Some(current) = &self.book.current else {
+            return Ok(());
+        };
+        self.retarget(|_| Some((current, RetargetCause::Repin)))
     }
 
-    /// Gives the live clocks the targets of these terms by the name of their policy; `None`:
-    /// of those that they go by.
+    /// Gives the live clocks the targets of these terms, by the name of the policy that they go by;
+    /// `None`: those of the terms that they have pinned, at the ticket's priority.
     fn retarget(
         &mut self,
-        terms: impl Fn(&str) -> Option<&'a super::Terms>,
-        cause: RetargetCause,
+        terms: impl Fn(&str) -> Option<(&'a Terms, RetargetCause)>,
     ) -> Result<(), MissingTerms> {
         for index in self.live() {
             let clock = &self.steps[index].clock;
             let other = terms(&clock.pin.policy);
-            if other.is_none() && cause != RetargetCause::Priority {
-                continue;
-            }
-            let to = match other {
-                Some(to) => to,
-                None => self.book.terms(&clock.pin)?,
+            let (to, cause) = match other {
+                Some(other) => other,
+                None => (self.book.terms(&clock.pin)?, RetargetCause::Priority),
             };
             let target = to.policy.target(clock.key.metric, self.ticket.priority);
+            if other.is_none() && target == Some(clock.target) {
+                continue;
+            }
             let signal = match target {
                 Some(target) => Signal::Retarget { to, target, cause },
                 None => Signal::Cancel(CancelReason::Policy),

@@ -289,6 +289,53 @@ fn another_policy_counts_on_by_its_own_calendar() {
 }
 
 #[test]
+fn a_change_of_priority_and_policy_at_once_is_one_change() {
+    let mut desk = Desk::opened(policy(&[(Metric::Resolution, "8h", "1h")]), "Mon 09:00");
+    let mut other = policy(&[(Metric::Resolution, "8h", "4h")]);
+    other.name = "Partners".to_owned();
+    let calendar = new_york();
+    let terms = Terms {
+        policy: Arc::new(other),
+        calendar,
+    };
+    let old = desk.book.current.replace(terms).expect("terms");
+    desk.book.pinned.push(old);
+    let change = |ticket: &mut Ticket| {
+        ticket.priority = Priority::Urgent;
+        ticket.team = Some("partners".to_owned());
+    };
+    desk.change(change, "Mon 11:00");
+    assert_eq!(desk.kinds(), ["sla.started", "sla.retargeted"]);
+    assert_eq!(desk.resolution().due_at, local("Mon 13:00"));
+}
+
+#[test]
+fn what_was_paused_goes_on_whatever_the_terms_say_now() {
+    let response = [(Metric::FirstResponse, "1h", "1h")];
+    let mut pausing = policy(&response);
+    pausing.pausing.insert(Metric::FirstResponse);
+    let mut desk = Desk::opened(pausing, "Mon 09:00");
+    desk.becomes(TicketStatus::Waiting, "Mon 09:10");
+    let old = desk.book.current.take().expect("terms");
+    let newer = SlaPolicy {
+        version: "v2".to_owned(),
+        ..policy(&response)
+    };
+    desk.book.current = Some(Terms {
+        policy: Arc::new(newer),
+        calendar: Arc::clone(&old.calendar),
+    });
+    desk.book.pinned.push(old);
+    desk.happen(&TicketEvent::Repin, "Mon 09:20");
+    desk.writes("Mon 10:00");
+    let clock = desk.clock(Metric::FirstResponse).expect("it is there");
+    assert_eq!(
+        (clock.state, clock.due_at),
+        (ClockState::Running, local("Mon 10:50"))
+    );
+}
+
+#[test]
 fn levels_fire_in_business_time_and_are_frozen_by_the_first() {
     let mut with_levels = resolution("1h");
     let level = |after: &str, repeat: u32| Level {
