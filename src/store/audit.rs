@@ -1,6 +1,10 @@
 //! The audit log as it is searched and walked, and the end of what is kept of it.
 
-use diesel::{dsl::sql, prelude::*, sql_types::Bool};
+use diesel::{
+    dsl::{exists, sql},
+    prelude::*,
+    sql_types::Bool,
+};
 
 use super::{
     connection::{Connection, on},
@@ -199,6 +203,9 @@ impl Narrow<'_> {
     ) -> Result<Vec<Row>, StoreError> {
         let filter = self.filter;
         let is_of_amount = filter.amount_min.is_some() || filter.amount_max.is_some();
+        if self.is_of_one() {
+            return self.query(connection, order, limit, None);
+        }
         if filter.rule.is_none() {
             return if is_of_amount {
                 self.by_name(connection, order, limit)
@@ -216,7 +223,13 @@ impl Narrow<'_> {
         Ok(rows)
     }
 
-    /// Asks for entries: those where the rule fired first, or those that are named.
+    /// Tells whether entries of one customer or one conversation are asked for: so few that whatever
+    /// else is asked is looked at entry by entry.
+    fn is_of_one(&self) -> bool {
+        self.customers.is_some() || self.filter.subject.is_some()
+    }
+
+    /// Asks for entries: those that are named, or those where the rule fired; first where they are many.
     fn query(
         &self,
         connection: &mut Connection,
@@ -238,6 +251,12 @@ impl Narrow<'_> {
             narrowed!(query, self);
             match (named, &self.filter.rule) {
                 (Some(named), _) => query = query.filter(audit::sequence.eq_any(named)),
+                (None, Some(rule)) if self.is_of_one() => {
+                    let beside = audit_rules::table
+                        .filter(audit_rules::rule.eq(rule))
+                        .filter(audit_rules::sequence.eq(audit::sequence));
+                    query = query.filter(audit::rule.eq(rule).or(exists(beside)));
+                }
                 (None, Some(rule)) => {
                     query = query.filter(audit::rule.eq(rule)).filter(sql::<Bool>("rule <> ''"));
                 }

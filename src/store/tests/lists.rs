@@ -294,7 +294,7 @@ fn audit_entries_are_listed_newest_first_and_by_what_is_asked() {
         let mut reader = store.reader();
         let any = AuditFilter::default;
         assert_eq!(entries(&mut reader, &any()), [4, 3, 2, 1]);
-        let cases: [(SetAudit, &[i64]); 14] = [
+        let cases: [(SetAudit, &[i64]); 17] = [
             (|filter| filter.subject = text("c1"), &[4, 3, 1]),
             (|filter| filter.actor = text("customer:c"), &[4]),
             (|filter| filter.actor = text("customer:ada"), &[2, 1]),
@@ -313,6 +313,18 @@ fn audit_entries_are_listed_newest_first_and_by_what_is_asked() {
             (
                 |filter| (filter.rule, filter.outcome) = (text("Even"), text("done")),
                 &[3, 2],
+            ),
+            (
+                |filter| (filter.rule, filter.subject) = (text("Even"), text("c1")),
+                &[4, 3],
+            ),
+            (
+                |filter| (filter.rule, filter.customer) = (text("Odd"), text("ada")),
+                &[],
+            ),
+            (
+                |filter| (filter.amount_min, filter.subject) = (Some(-5), text("c1")),
+                &[3],
             ),
             (
                 |filter| (filter.from, filter.to) = (Some(at(2)), Some(at(4))),
