@@ -10,7 +10,7 @@ use std::{
 use diesel::{
     dsl::{count_star, sql},
     prelude::*,
-    sql_types::BigInt,
+    sql_types::{BigInt, Bool},
 };
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ use super::{
     escalations::{EscalationRow, to_escalation},
     journal::{SEEN, SeenRow, TAIL, TailRow, bytes, to_seen, to_tail},
     schema::{attempts, escalations, journal, subjects, tail, teams, tickets},
-    tickets::{TicketRow, UNFINISHED, to_ticket},
+    tickets::{IS_UNFINISHED, TicketRow, to_ticket},
     writer::Opening,
 };
 use crate::domain::{
@@ -362,7 +362,7 @@ fn load_teams(
     }
     let rows: Vec<(Option<String>, Option<String>, i64)> = on!(connection, c => tickets::table
         .filter(tickets::team.eq_any(names))
-        .filter(tickets::status.eq_any(UNFINISHED))
+        .filter(sql::<Bool>(IS_UNFINISHED))
         .group_by((tickets::team, tickets::assignee))
         .select((tickets::team, tickets::assignee, count_star()))
         .load(c)?);

@@ -147,8 +147,11 @@ impl Reader {
     }
 }
 
-/// The statuses of the partial index, as the migrations write them.
-pub(super) const UNFINISHED: [&str; 3] = ["open", "in_progress", "waiting"];
+/// The condition of the partial index, as the migrations write it: plans are made before values are
+/// known, so only the condition itself finds the index.
+pub(super) const IS_UNFINISHED: &str = "status IN ('open', 'in_progress', 'waiting')";
+/// The statuses that it names.
+const UNFINISHED: [&str; 3] = ["open", "in_progress", "waiting"];
 
 fn unreadable(id: &str, column: &str, error: &serde_json::Error) -> StoreError {
     StoreError::Lasting(format!("`{column}` of `{id}` is unreadable: {error}"))
@@ -196,6 +199,14 @@ mod unit {
                 UNFINISHED.contains(&status.as_str()),
                 status.is_unfinished()
             );
+        }
+        let named = UNFINISHED.map(|status| format!("'{status}'")).join(", ");
+        assert_eq!(IS_UNFINISHED, format!("status IN ({named})"));
+        for migration in [
+            include_str!("../../migrations/postgres/0001_initial/up.sql"),
+            include_str!("../../migrations/sqlite/0001_initial/up.sql"),
+        ] {
+            assert!(migration.contains(&format!("WHERE {IS_UNFINISHED};")));
         }
     }
 }
