@@ -152,7 +152,9 @@ fn shows(output: &str, shown: &str) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_tour_of_the_readme_runs_as_it_is_written() {
     let place = Place::new("tour");
-    copy_folder(&of_package("rules"), &place.path().join("rules"));
+    for folder in ["rules", "config"] {
+        copy_folder(&of_package(folder), &place.path().join(folder));
+    }
     let listen = format!("127.0.0.1:{}", free_port());
     let mut tour_place = Tour {
         place,
