@@ -188,6 +188,7 @@ impl fmt::Debug for Settings {
             .field("urls", &self.urls.len())
             .field("broker", &self.broker)
             .field("queues", &self.queues)
+            .field("seat", &*self.seat.borrow())
             .finish()
     }
 }

@@ -11,7 +11,11 @@ use super::{
     reader::Desk,
     schema::{approvals, requests},
 };
-use crate::domain::{approval::ApprovalState, request::STATES, time::Timestamp};
+use crate::domain::{
+    approval::ApprovalState,
+    request::{RequestState, STATES},
+    time::Timestamp,
+};
 
 /// Budgets that nobody has asked for since a time, and whose windows are empty by now. The
 /// condition is on the row alone, so that one that is taken meanwhile is looked at again.
@@ -38,7 +42,7 @@ impl Desk {
     /// Deletes those of the `limit` oldest finished requests that have not changed since `before`.
     pub fn requests_prune(&mut self, before: Timestamp, limit: i64) -> Result<usize, StoreError> {
         let settled = STATES.into_iter().filter(|state| state.is_settled());
-        let settled: Vec<&str> = settled.map(|state| state.as_str()).collect();
+        let settled: Vec<&str> = settled.map(RequestState::as_str).collect();
         self.transact(|connection| {
             on!(connection, c => {
                 // As with the journal: the time is no part of the query.

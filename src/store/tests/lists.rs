@@ -271,6 +271,45 @@ fn exported(reader: &mut Reader, filter: &AuditFilter) -> Vec<i64> {
     }
 }
 
+/// What is asked, and the sequences that it finds in the log of the test below.
+const AUDIT_CASES: [(SetAudit, &[i64]); 17] = [
+    (|filter| filter.subject = text("c1"), &[4, 3, 1]),
+    (|filter| filter.actor = text("customer:c"), &[4]),
+    (|filter| filter.actor = text("customer:ada"), &[2, 1]),
+    (|filter| filter.customer = text("ada"), &[2, 1]),
+    (|filter| filter.customer = text("bob"), &[]),
+    (|filter| filter.amount_min = Some(0), &[2]),
+    (|filter| filter.amount_max = Some(125_000), &[3, 2]),
+    (
+        |filter| (filter.amount_min, filter.amount_max) = (Some(-5), Some(0)),
+        &[3],
+    ),
+    (|filter| filter.rule = text("Odd"), &[3]),
+    (|filter| filter.action = text("ticket.requested"), &[]),
+    (|filter| filter.outcome = text("denied"), &[4]),
+    (|filter| filter.rule = text("Even"), &[4, 3, 2]),
+    (
+        |filter| (filter.rule, filter.outcome) = (text("Even"), text("done")),
+        &[3, 2],
+    ),
+    (
+        |filter| (filter.rule, filter.subject) = (text("Even"), text("c1")),
+        &[4, 3],
+    ),
+    (
+        |filter| (filter.rule, filter.customer) = (text("Odd"), text("ada")),
+        &[],
+    ),
+    (
+        |filter| (filter.amount_min, filter.subject) = (Some(-5), text("c1")),
+        &[3],
+    ),
+    (
+        |filter| (filter.from, filter.to) = (Some(at(2)), Some(at(4))),
+        &[3, 2],
+    ),
+];
+
 #[test]
 fn audit_entries_are_listed_newest_first_and_by_what_is_asked() {
     on_each(|scratch| {
@@ -294,44 +333,7 @@ fn audit_entries_are_listed_newest_first_and_by_what_is_asked() {
         let mut reader = store.reader();
         let any = AuditFilter::default;
         assert_eq!(entries(&mut reader, &any()), [4, 3, 2, 1]);
-        let cases: [(SetAudit, &[i64]); 17] = [
-            (|filter| filter.subject = text("c1"), &[4, 3, 1]),
-            (|filter| filter.actor = text("customer:c"), &[4]),
-            (|filter| filter.actor = text("customer:ada"), &[2, 1]),
-            (|filter| filter.customer = text("ada"), &[2, 1]),
-            (|filter| filter.customer = text("bob"), &[]),
-            (|filter| filter.amount_min = Some(0), &[2]),
-            (|filter| filter.amount_max = Some(125_000), &[3, 2]),
-            (
-                |filter| (filter.amount_min, filter.amount_max) = (Some(-5), Some(0)),
-                &[3],
-            ),
-            (|filter| filter.rule = text("Odd"), &[3]),
-            (|filter| filter.action = text("ticket.requested"), &[]),
-            (|filter| filter.outcome = text("denied"), &[4]),
-            (|filter| filter.rule = text("Even"), &[4, 3, 2]),
-            (
-                |filter| (filter.rule, filter.outcome) = (text("Even"), text("done")),
-                &[3, 2],
-            ),
-            (
-                |filter| (filter.rule, filter.subject) = (text("Even"), text("c1")),
-                &[4, 3],
-            ),
-            (
-                |filter| (filter.rule, filter.customer) = (text("Odd"), text("ada")),
-                &[],
-            ),
-            (
-                |filter| (filter.amount_min, filter.subject) = (Some(-5), text("c1")),
-                &[3],
-            ),
-            (
-                |filter| (filter.from, filter.to) = (Some(at(2)), Some(at(4))),
-                &[3, 2],
-            ),
-        ];
-        for (set, expected) in cases {
+        for (set, expected) in AUDIT_CASES {
             let mut filter = any();
             set(&mut filter);
             assert_eq!(entries(&mut reader, &filter), expected, "{filter:?}");
