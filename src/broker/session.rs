@@ -268,13 +268,21 @@ impl<'a> Session<'a> {
         let seat = *self.ground.seat.borrow();
         let taken = (0..self.ground.plan.consumed.len()).map(|place| self.ledger.taken(place));
         let leaving = self.seating.look(seat, taken);
+        if leaving.is_empty() {
+            return Ok(());
+        }
         for place in &leaving {
             if let Some(let_go) = self.consumed.remove(place) {
                 let_go.cancel();
             }
         }
         self.laid.ready = leaving;
-        self.consume().await
+        self.consume().await?;
+        if self.laid.notes.is_empty() {
+            return Ok(());
+        }
+        // What cannot be consumed any more is told, and looked for until it can.
+        self.look_again().await
     }
 
     fn misses_something(&self) -> bool {
