@@ -5,18 +5,12 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::app::App;
 use crate::{
-    decide::{ApprovalDue, Entry, Input},
-    domain::{
-        approval::Approval,
-        event::{Event, Trace},
-        ids::SubjectId,
-        time::Span,
-    },
+    decide::ApprovalDue,
+    domain::{approval::Approval, time::Span},
 };
 
 /// How often what is due is looked for.
@@ -47,26 +41,9 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
 }
 
 async fn decide(app: &App, approval: &Approval) {
-    let Some(due_at) = approval.due_at() else {
+    let Some(input) = ApprovalDue::input(&app.config.source, approval) else {
         return;
     };
-    let event = Event {
-        id: format!("{}:due:{due_at}", approval.approval_id),
-        source: app.config.source.clone(),
-        kind: "approval.due".to_owned(),
-        subject: SubjectId::from(approval.subject.as_str()),
-        time: None,
-        data: json!({"approval_id": approval.approval_id})
-            .as_object()
-            .cloned()
-            .unwrap_or_default(),
-        trace: Trace::default(),
-    };
-    let digest = event.digest();
-    let verb = ApprovalDue {
-        approval_id: approval.approval_id.clone(),
-    };
-    let input = Input::of(event, digest, Arc::new(verb), &Arc::new(Entry::house()));
     if let Err(error) = app.intake.decide(vec![Arc::new(input)]).await {
         tracing::warn!(approval.id = %approval.approval_id, %error, "an approval that is due was not decided");
     }

@@ -3,9 +3,16 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde_json::Map;
 
-use super::{Case, Decide, InboundType, Stop, payload};
-use crate::domain::{actor::Actor, approval::Decision, world::Need};
+use super::{Case, Decide, Entry, InboundType, Input, Stop, payload};
+use crate::domain::{
+    actor::Actor,
+    approval::{Approval, Decision},
+    event::{Event, Trace},
+    ids::SubjectId,
+    world::Need,
+};
 
 pub(super) const DECIDED: InboundType = InboundType {
     name: "approval.decided",
@@ -40,6 +47,28 @@ impl Decide for Decided {
 pub struct ApprovalDue {
     /// The approval.
     pub approval_id: String,
+}
+
+impl ApprovalDue {
+    /// Makes the input that looks at an approval at its time; `None` once it is settled.
+    pub fn input(source: &str, approval: &Approval) -> Option<Input> {
+        let due_at = approval.due_at()?;
+        let approval_id = approval.approval_id.clone();
+        let mut data = Map::new();
+        data.insert("approval_id".to_owned(), approval_id.clone().into());
+        let event = Event {
+            id: format!("{approval_id}:due:{due_at}"),
+            source: source.to_owned(),
+            kind: "approval.due".to_owned(),
+            subject: SubjectId::from(approval.subject.as_str()),
+            time: None,
+            data,
+            trace: Trace::default(),
+        };
+        let digest = event.digest();
+        let verb = Arc::new(Self { approval_id });
+        Some(Input::of(event, digest, verb, &Arc::new(Entry::house())))
+    }
 }
 
 impl Decide for ApprovalDue {

@@ -13,10 +13,9 @@ use crate::{
     decide::{ApprovalDue, Decision, Entry, Input, MAX_DEPTH, Settings, decide, due_event},
     domain::{
         budget::{Budget, BudgetKey},
-        event::{Event, Reason, Rejection, Trace},
+        event::{Event, Reason, Rejection},
         facts::{Facts, StateFacts},
         history::Past,
-        ids::SubjectId,
         outcome::Outcome,
         time::{Span, Timestamp},
         world::{Need, Subject, TeamLoad, World},
@@ -148,22 +147,9 @@ impl<'a> BenchWorld<'a> {
     fn approvals_due(&self, at: Timestamp) -> Vec<Input> {
         let approvals = self.world.approvals.values().flatten();
         let due = approvals.filter(|approval| approval.due_at().is_some_and(|due_at| due_at <= at));
+        let source = &self.settings.source;
         let mut due: Vec<Input> = due
-            .map(|approval| {
-                let id = approval.approval_id.clone();
-                let event = Event {
-                    id: format!("{id}:due:{at}"),
-                    source: self.settings.source.clone(),
-                    kind: "approval.due".to_owned(),
-                    subject: SubjectId::from(approval.subject.as_str()),
-                    time: None,
-                    data: Map::new(),
-                    trace: Trace::default(),
-                };
-                let digest = event.digest();
-                let verb = Arc::new(ApprovalDue { approval_id: id });
-                Input::of(event, digest, verb, &Arc::new(Entry::house()))
-            })
+            .filter_map(|approval| ApprovalDue::input(source, approval))
             .collect();
         due.sort_by(|one, other| one.event.id.cmp(&other.event.id));
         due
