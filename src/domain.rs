@@ -24,6 +24,7 @@ pub mod ids;
 pub mod integration;
 pub mod lead;
 pub mod network;
+pub mod notice;
 pub mod outcome;
 pub mod person;
 pub mod probe;
