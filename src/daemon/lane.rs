@@ -29,10 +29,11 @@ use super::{
     reload::InForce,
     round::put_aside,
     status::Status,
+    timers::Alarm,
 };
 use crate::{
     decide::{Input, Settings},
-    domain::{execution::Execution, ids::EventKey},
+    domain::{execution::Execution, ids::EventKey, record::Write},
     store::{Store, StoreError, Writer},
     telemetry,
 };
@@ -73,6 +74,8 @@ pub(super) struct Shared {
     pub(super) committed: watch::Sender<i64>,
     /// Sends what is to be carried out elsewhere.
     pub(super) dispatch: Dispatch,
+    /// Rings for timers.
+    pub(super) alarm: Arc<Alarm>,
     /// Held by the lane that tries what was tried before.
     pub(super) suspects: Mutex<()>,
 }
@@ -326,6 +329,7 @@ impl Lane {
             shared.status.decided(sealed);
             shared.dispatch.take(&sealed.write.executions);
             shared.dispatch.let_go(&sealed.write.executions_over);
+            self.set_timers(&sealed.write);
             shared.relay.hand_over(Parcel { place, messages });
             shared.committed.send_if_modified(|newest| {
                 let is_newer = position > *newest;
@@ -363,6 +367,16 @@ impl Lane {
             answer(unit.waiter, Ok(own));
         }
         crash_point::pass("after_ack");
+    }
+
+    /// Has the timers heard that this batch has set.
+    fn set_timers(&self, write: &Write) {
+        let clocks = write.clocks.iter().filter_map(|(_, clock)| clock.wake_at);
+        let approvals = write.approvals.iter();
+        let approvals = approvals.filter_map(|approval| approval.due_at());
+        if let Some(first) = clocks.chain(approvals).min() {
+            self.shared.alarm.set(first);
+        }
     }
 
     fn writer(&mut self) -> Result<&mut Writer, StoreError> {

@@ -73,7 +73,7 @@ pub async fn start(config: Config, folders: Folders, clock: Clock) -> Result<Run
     let config = Arc::new(config);
     let mut house = assemble::house(config, store, registered, ruling, (clock, outbound));
     let app = house.app(folders);
-    app.keep(&loaded.version, &bundle).await;
+    app.keep(&app.in_force.ruling(), &bundle).await;
     app.report_loaded(&loaded).await;
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let unsent: Vec<_> = unsent.into_iter().map(Arc::new).collect();

@@ -51,17 +51,20 @@ pub struct ApprovalDue {
 
 impl ApprovalDue {
     /// Makes the input that looks at an approval at its time; `None` once it is settled.
-    pub fn input(source: &str, approval: &Approval) -> Option<Input> {
+    ///
+    /// `again` tells apart the tries at one that was decided before and is due all the same.
+    pub fn input(source: &str, approval: &Approval, again: Option<i64>) -> Option<Input> {
         let due_at = approval.due_at()?;
+        let again = again.map(|nth| format!(":{nth}")).unwrap_or_default();
         let approval_id = approval.approval_id.clone();
         let mut data = Map::new();
         data.insert("approval_id".to_owned(), approval_id.clone().into());
         let event = Event {
-            id: format!("{approval_id}:due:{due_at}"),
+            id: format!("{approval_id}:due:{due_at}{again}"),
             source: source.to_owned(),
             kind: "approval.due".to_owned(),
             subject: SubjectId::from(approval.subject.as_str()),
-            time: None,
+            time: Some(due_at),
             data,
             trace: Trace::default(),
         };

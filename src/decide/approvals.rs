@@ -335,7 +335,8 @@ impl Case<'_> {
     /// Looks at an approval because its time has come: a reminder, or its end.
     pub(super) fn approval_is_due(&mut self, id: &str) -> Result<(), Stop> {
         let mut approval = self.named_approval(id)?;
-        if approval.expire(self.now) {
+        let now = self.looked_at();
+        if approval.expire(now) {
             let request = self.named_request(&approval.request_id)?;
             self.publish_about("approval.expired", &approval, json!({}));
             self.record(json!({"effect": "approval_expired", "approval_id": id}));
@@ -343,7 +344,7 @@ impl Case<'_> {
             self.change(Change::Approval(Arc::new(approval)));
             return self.reject(request, "expired", "nobody decided in time", escalates);
         }
-        let is_due = approval.remind_at.is_some_and(|at| at <= self.now);
+        let is_due = approval.remind_at.is_some_and(|at| at <= now);
         if approval.state == ApprovalState::Pending && is_due {
             approval.remind_at = None;
             self.publish_about("approval.reminded", &approval, json!({}));

@@ -18,6 +18,7 @@ use crate::{
         facts::{Facts, StateFacts},
         outcome::{AuditDraft, Change, Outcome, ResultEvent},
         request::{Check, Request},
+        sla::{Clock, Owner},
         ticket::Ticket,
         time::{Span, Timestamp},
         verdict::RuleFailure,
@@ -28,6 +29,8 @@ use crate::{
 
 /// An event's time counts at most this much later than its intake.
 const MAX_AHEAD: Span = Span::from_secs(5);
+/// How many tickets that are done a conversation remembers.
+const MAX_FINISHED: usize = 8;
 
 /// Why a decision did not come to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +68,8 @@ pub struct Case<'a> {
     conversation: Option<Arc<Conversation>>,
     conversation_changed: bool,
     tickets: BTreeMap<String, Arc<Ticket>>,
+    /// The clocks that this decision has to do with, as they are now.
+    pub(super) clocks: BTreeMap<Owner, Vec<Arc<Clock>>>,
     /// Requests that this decision has changed.
     pub(super) requests: BTreeMap<String, Arc<Request>>,
     numbers_taken: usize,
@@ -98,6 +103,7 @@ impl<'a> Case<'a> {
             conversation: world.conversation(&input.event.subject).map(Arc::clone),
             conversation_changed: false,
             tickets: BTreeMap::new(),
+            clocks: BTreeMap::new(),
             requests: BTreeMap::new(),
             numbers_taken: 0,
             ids_made: 0,
@@ -218,9 +224,29 @@ impl<'a> Case<'a> {
                 .open_tickets
                 .retain(|open| *open != id);
         }
+        self.list_finished(&id, !is_unfinished);
         let ticket = Arc::new(ticket);
         self.tickets.insert(id, Arc::clone(&ticket));
         self.outcome.changes.push(Change::Ticket(ticket));
+    }
+
+    /// Keeps the conversation's list of tickets that are done and that a message may be about.
+    fn list_finished(&mut self, id: &str, is_finished: bool) {
+        let Some(known) = self.conversation() else {
+            return;
+        };
+        let is_listed = known.finished_tickets.iter().any(|known| known == id);
+        if is_finished && !is_listed {
+            let conversation = self.conversation_mut();
+            conversation.finished_tickets.push(id.to_owned());
+            if conversation.finished_tickets.len() > MAX_FINISHED {
+                let oldest = conversation.finished_tickets.remove(0);
+                conversation.clocked_tickets.remove(&oldest);
+            }
+        } else if !is_finished && is_listed {
+            let finished = &mut self.conversation_mut().finished_tickets;
+            finished.retain(|known| known != id);
+        }
     }
 
     /// Counts the unfinished tickets of `person` in `team`, this decision's own included.

@@ -54,6 +54,7 @@ impl Decide for Said {
         case.reopen();
         let message = case.own_message();
         case.change(Change::Message(message));
+        case.say_to_tickets(&self.message.author)?;
         case.ask_rules(None)
     }
 }

@@ -8,6 +8,7 @@ use super::{Case, Stop};
 use crate::domain::{
     actor::Actor,
     effect::Effect,
+    notice::Notice,
     ticket::Ticket,
     verdict::{RuleFailure, Verdict},
 };
@@ -152,6 +153,11 @@ impl Case<'_> {
         self.record(
             json!({"effect": "notify", "notice_id": notice_id, "to": people, "rule": rule}),
         );
+    }
+
+    /// Tells teammates.
+    pub(super) fn tell(&mut self, to: &[String], notice: Notice) {
+        self.notify(to, &notice.title, notice.kind.as_str());
     }
 
     /// Gives the way back to the conversation; empty when none is configured.

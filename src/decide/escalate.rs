@@ -41,6 +41,18 @@ impl Case<'_> {
                 None => self.open_ticket(draft_of(wish), &actor)?,
             }),
         };
+        self.raise((trigger, rule), wish, ticket_id)
+    }
+
+    /// Raises an escalation about a ticket, or about none.
+    pub(super) fn raise(
+        &mut self,
+        (trigger, rule): (Trigger, Option<&str>),
+        wish: &Escalate,
+        ticket_id: Option<String>,
+    ) -> Result<(), Stop> {
+        self.check_team(wish.team.as_deref(), "data.team")?;
+        let actor = rule.map_or_else(|| self.actor(), Actor::rule);
         let escalation_id = self.make_id("esc");
         let team = wish.team.clone().or(self.team_of(ticket_id.as_deref())?);
         let is_taken_over = trigger == Trigger::Takeover;

@@ -12,6 +12,7 @@ use crate::domain::{
     escalation::EscalationState,
     event::{Reason, Rejection},
     outcome::Change,
+    sla::TicketEvent,
 };
 
 pub(super) const ACKNOWLEDGED: InboundType = InboundType {
@@ -86,7 +87,11 @@ impl Decide for Moved {
             escalation.acknowledged_by = Some(by.clone());
             "escalation.acknowledged"
         };
+        let ticket_id = escalation.ticket_id.clone();
         case.change(Change::Escalation(escalation.into()));
+        if let Some(ticket) = ticket_id.map(|id| case.ticket(&id)).transpose()?.flatten() {
+            case.tell_clocks(&ticket, &TicketEvent::Acknowledged)?;
+        }
         case.publish(
             kind,
             json!({"conversation_id": subject, "escalation_id": id, "by": by}),

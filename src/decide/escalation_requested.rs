@@ -18,7 +18,12 @@ pub(super) const REQUESTED: InboundType = InboundType {
     needs: &[],
     read: |data| {
         let requested = payload::read::<Requested>(data)?;
-        let is_ours = [Trigger::Rule, Trigger::Approval, Trigger::Action];
+        let is_ours = [
+            Trigger::Rule,
+            Trigger::Approval,
+            Trigger::Action,
+            Trigger::Sla,
+        ];
         if is_ours.contains(&requested.trigger) && requested.wish.is_none() {
             let detail =
                 "`data.trigger`: this one is Provost's own; use customer, flow, takeover or ai";
@@ -67,6 +72,7 @@ impl Requested {
             Trigger::Rule => "a rule hands over",
             Trigger::Approval => "an approval hands over",
             Trigger::Action => "an action hands over",
+            Trigger::Sla => "a promise was broken",
         };
         Escalate {
             reason: self.reason.clone().unwrap_or_else(|| fallback.to_owned()),

@@ -14,6 +14,7 @@ use crate::domain::{
     effect::{Assign, TicketDraft, TicketPatch},
     event::Reason,
     facts::Facts,
+    sla::TicketEvent,
     ticket::{Ticket, TicketContext, TicketStatus},
     verdict::RuleFailure,
     world::{CONTEXT_MESSAGES, Need},
@@ -64,7 +65,8 @@ impl Case<'_> {
             "effect": "create_ticket", "ticket_id": ticket_id, "number": number, "by": actor.id,
             "priority": ticket.priority, "team": ticket.team, "assignee": ticket.assignee,
         }));
-        self.put_ticket(ticket);
+        self.put_ticket(ticket.clone());
+        self.tell_clocks(&ticket, &TicketEvent::Created { by: actor.kind })?;
         Ok(ticket_id)
     }
 
@@ -245,8 +247,8 @@ impl Case<'_> {
             json!({"conversation_id": ticket.conversation_id, "ticket_id": id, "changes": differing}),
         );
         self.record(json!({"effect": "update_ticket", "ticket_id": id, "by": actor.id, "fields": differing.keys().collect::<BTreeSet<_>>()}));
-        self.put_ticket(changed);
-        Ok(())
+        self.put_ticket(changed.clone());
+        self.tell_clocks(&changed, &TicketEvent::Changed { before: ticket })
     }
 }
 

@@ -155,7 +155,7 @@ impl<'a> Case<'a> {
                 ..one.added
             };
             if let Some(flag) = flag {
-                self.tell(request, &one, &flag);
+                self.tell_flag(request, &one, &flag);
             }
             self.change(Change::Tally(Tallied {
                 keep_until: one.watch.keep_until(hour),
@@ -166,7 +166,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn tell(&mut self, request: &Request, seen: &Seen<'a>, flag: &Flag) {
+    fn tell_flag(&mut self, request: &Request, seen: &Seen<'a>, flag: &Flag) {
         let anomaly = Anomaly {
             at: self.now,
             action: request.action.clone(),

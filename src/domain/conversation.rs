@@ -77,6 +77,12 @@ pub struct Conversation {
     /// Tickets that are neither resolved nor closed, by id, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub open_tickets: Vec<String>,
+    /// Resolved and closed tickets that a further message may be about, by id, newest last; a few.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub finished_tickets: Vec<String>,
+    /// Tickets that have clocks, by id; those that were forgotten above are forgotten here.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub clocked_tickets: BTreeSet<String>,
     /// When each rule with a cooldown last fired here.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub cooldowns: BTreeMap<String, Timestamp>,

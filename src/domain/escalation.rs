@@ -24,6 +24,8 @@ pub enum Trigger {
     Approval,
     /// An action whose end nobody knows, or that a limit stopped.
     Action,
+    /// A breach that lasts.
+    Sla,
 }
 
 impl Trigger {
@@ -37,6 +39,7 @@ impl Trigger {
             Self::Rule => "rule",
             Self::Approval => "approval",
             Self::Action => "action",
+            Self::Sla => "sla",
         }
     }
 }

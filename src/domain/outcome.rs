@@ -21,6 +21,7 @@ use super::{
     lead::Lead,
     request::Request,
     seal::Seal,
+    sla::{Clock, Transition},
     tally::Tallied,
     ticket::Ticket,
 };
@@ -64,6 +65,10 @@ pub enum Change {
     Approval(Arc<Approval>),
     /// A delegation is made or taken back.
     Delegation(Arc<Delegation>),
+    /// A clock is started or has changed.
+    Clock(Arc<Clock>),
+    /// What happened to a clock is kept for good.
+    Transition(Arc<Transition>),
     /// A request is carried out, or another attempt at it is due.
     Execution(Arc<Execution>),
     /// The carrying out of a request has ended.

@@ -19,6 +19,7 @@ use super::{
     person::Person,
     request::Request,
     seal::Seal,
+    sla::{Clock, Transition},
     tally::Tallied,
     ticket::Ticket,
     time::Timestamp,
@@ -154,6 +155,10 @@ pub struct Write {
     pub approvals: Vec<Arc<Approval>>,
     /// Delegations, made or taken back.
     pub delegations: Vec<Arc<Delegation>>,
+    /// Clocks as they are now, each with the subject under which it changes, sorted by key.
+    pub clocks: Vec<(SubjectId, Arc<Clock>)>,
+    /// What happened to clocks, in order.
+    pub transitions: Vec<Arc<Transition>>,
     /// Executions that are due.
     pub executions: Vec<Arc<Execution>>,
     /// Requests whose execution is over.

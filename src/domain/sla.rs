@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    book::{Book, MissingTerms, Pin, Terms},
+    book::{Book, MissingTerms, Pin, Terms, TermsSpec},
     clock::{Breach, BreachCause, Chain, Clock, ClockState},
     explain::{Because, CountedInterval, explain},
     policy::{Deliver, Level, LevelTime, Reopen, SlaPolicy, Targets, WarnAt, parse_target},
@@ -90,6 +90,28 @@ pub enum Owner {
     /// A request of which nobody knows how it ended, by id.
     #[serde(rename = "request_id")]
     Request(String),
+}
+
+impl Owner {
+    /// Writes it as one text, such as `ticket:tkt_1`.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Ticket(id) => format!("ticket:{id}"),
+            Self::Approval(id) => format!("approval:{id}"),
+            Self::Request(id) => format!("request:{id}"),
+        }
+    }
+
+    /// Reads what [`Owner::label`] has written.
+    pub fn parse(label: &str) -> Option<Self> {
+        let (kind, id) = label.split_once(':')?;
+        match kind {
+            "ticket" => Some(Self::Ticket(id.to_owned())),
+            "approval" => Some(Self::Approval(id.to_owned())),
+            "request" => Some(Self::Request(id.to_owned())),
+            _ => None,
+        }
+    }
 }
 
 /// Which clock it is.

@@ -22,6 +22,7 @@ use super::{
     ids::SubjectId,
     outcome::Change,
     request::Request,
+    sla::{Clock, Owner, Pin, Terms},
     tally::{Tallies, TallyAsk, TallyKey},
     ticket::Ticket,
     time::{Span, Timestamp},
@@ -34,6 +35,8 @@ pub enum Need {
     Approval(String),
     /// A budget, locked, with what has left its window taken out.
     Budget(BudgetKey, Option<Span>),
+    /// The newest clock of each metric of something, and those that may still stop.
+    Clocks(Owner),
     /// The delegations to somebody that are not over, the oldest first.
     Delegations(String),
     /// An escalation, by id.
@@ -50,6 +53,8 @@ pub enum Need {
     Tally(TallyAsk),
     /// A team's turn and the open tickets of its members.
     Team(String),
+    /// The terms of an earlier version, as a clock has pinned them.
+    Terms(Pin),
     /// A ticket, by id.
     Ticket(String),
     /// A free ticket number.
@@ -97,6 +102,10 @@ pub struct World {
     /// Delegations by the one who stands in, the oldest first; those that were not over when they were
     /// loaded.
     pub delegations: HashMap<String, Vec<Arc<Delegation>>>,
+    /// Clocks by what they belong to: the newest of each metric, and those that may still stop.
+    pub clocks: HashMap<Owner, Vec<Arc<Clock>>>,
+    /// Terms of earlier versions; `None`: they are kept nowhere.
+    pub terms: HashMap<Pin, Option<Terms>>,
     /// Executions by request.
     pub executions: HashMap<String, Option<Arc<Execution>>>,
     /// Budgets as they are now.
@@ -193,6 +202,18 @@ impl World {
         found.ok_or_else(|| Need::Tally(ask.clone()))
     }
 
+    /// Gives the clocks of something, by metric and cycle.
+    pub fn clocks(&self, owner: &Owner) -> Result<&[Arc<Clock>], Need> {
+        let found = self.clocks.get(owner).map(Vec::as_slice);
+        found.ok_or_else(|| Need::Clocks(owner.clone()))
+    }
+
+    /// Gives the terms of an earlier version; `None` when nobody has kept them.
+    pub fn terms(&self, pin: &Pin) -> Result<Option<&Terms>, Need> {
+        let found = self.terms.get(pin).map(Option::as_ref);
+        found.ok_or_else(|| Need::Terms(pin.clone()))
+    }
+
     /// Gives who owns a token.
     pub fn token_owners(&self) -> Result<&[(String, Vec<String>)], Need> {
         self.token_owners.as_deref().ok_or(Need::TokenOwners)
@@ -256,6 +277,7 @@ impl World {
             | Change::Reserve(..)
             | Change::Release(..)
             | Change::Tally(_) => self.apply_to_actions(change),
+            Change::Clock(clock) => self.put_clock(clock),
             Change::TeamTurn(team) => {
                 if let Some(load) = self.teams.get_mut(team) {
                     load.turn += 1;
@@ -268,7 +290,18 @@ impl World {
             | Change::Lead(_)
             | Change::Park(_)
             | Change::Seal(_)
+            | Change::Transition(_)
             | Change::Unpark(_) => {}
+        }
+    }
+
+    fn put_clock(&mut self, clock: &Arc<Clock>) {
+        let Some(known) = self.clocks.get_mut(&clock.key.owner) else {
+            return;
+        };
+        match known.iter_mut().find(|known| known.key == clock.key) {
+            Some(known) => known.clone_from(clock),
+            None => known.push(Arc::clone(clock)),
         }
     }
 
@@ -310,6 +343,7 @@ impl World {
                 }
             }
             Change::Anomaly(_)
+            | Change::Clock(_)
             | Change::Conversation(_)
             | Change::Escalation(_)
             | Change::Lead(_)
@@ -319,6 +353,7 @@ impl World {
             | Change::Seal(_)
             | Change::TeamTurn(_)
             | Change::Ticket(_)
+            | Change::Transition(_)
             | Change::Unpark(_) => {}
         }
     }

@@ -132,6 +132,14 @@ fn load(reader: &mut Reader, need: &Need, world: &mut World) -> Result<(), Store
             let found = reader.approval(id)?.map(Arc::new);
             world.approvals.insert(id.clone(), found);
         }
+        Need::Clocks(owner) => {
+            let found = reader.clocks_of(owner)?.into_iter().map(Arc::new);
+            world.clocks.insert(owner.clone(), found.collect());
+        }
+        Need::Terms(pin) => {
+            let found = reader.terms(pin)?.and_then(|spec| spec.compile().ok());
+            world.terms.insert(pin.clone(), found);
+        }
         // These are read together, beside.
         Need::History(_) | Need::Tally(_) => {}
         // Nothing is carried out, reserved or voted on by looking.

@@ -67,6 +67,13 @@ impl Schedule {
         })
     }
 
+    /// Makes a schedule of the house itself, read in UTC.
+    ///
+    /// `text` is written in the program; one that cannot be read is a defect.
+    pub fn of_house(name: &str, text: &str) -> Self {
+        Self::new(Arc::from(name), text, Tz::UTC).expect("a cron expression of the house")
+    }
+
     /// Gives the first time due after `at`; `None` when there is none before the year 2100.
     pub fn next_after(&self, at: Timestamp) -> Option<Timestamp> {
         let utc = at.to_utc();

@@ -32,6 +32,7 @@ use crate::domain::{
 };
 
 mod actions;
+pub(super) mod clocks;
 mod delegations;
 pub(super) mod histories;
 mod postgres;
@@ -219,11 +220,13 @@ pub(super) fn needs(
             }
             Need::Approval(_)
             | Need::Budget(..)
+            | Need::Clocks(_)
             | Need::Delegations(_)
             | Need::Execution(_)
             | Need::History(_)
             | Need::Request(_)
             | Need::Tally(_)
+            | Need::Terms(_)
             | Need::TicketNumber
             | Need::TokenOwners => {}
         }

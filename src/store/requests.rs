@@ -144,6 +144,19 @@ impl Reader {
         })
     }
 
+    /// Gives when the next approval is to be looked at; `None` when none is.
+    pub fn approvals_next(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        self.ask(|connection| {
+            let next: Option<Option<i64>> = on!(connection, c => approvals::table
+                .filter(approvals::due_at.is_not_null())
+                .order(approvals::due_at)
+                .select(approvals::due_at)
+                .first(c)
+                .optional()?);
+            Ok(next.flatten().map(Timestamp::from_micros))
+        })
+    }
+
     /// Gives the executions that a daemon has.
     pub fn executions_of(&mut self, daemon: i64) -> Result<Vec<Execution>, StoreError> {
         self.ask(|connection| {

@@ -235,6 +235,45 @@ table! {
 }
 
 table! {
+    clocks (owner, metric, cycle) {
+        owner -> Text,
+        metric -> Text,
+        cycle -> BigInt,
+        subject -> Text,
+        policy -> Text,
+        state -> Text,
+        started_at -> BigInt,
+        due_at -> BigInt,
+        wake_at -> Nullable<BigInt>,
+        breached_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+        body -> Text,
+    }
+}
+
+table! {
+    transitions (ordinal) {
+        ordinal -> BigInt,
+        owner -> Text,
+        metric -> Text,
+        cycle -> BigInt,
+        at -> BigInt,
+        kind -> Text,
+        body -> Text,
+    }
+}
+
+table! {
+    terms (policy, policy_version, calendar, calendar_version) {
+        policy -> Text,
+        policy_version -> Text,
+        calendar -> Text,
+        calendar_version -> Text,
+        body -> Text,
+    }
+}
+
+table! {
     parked (ordinal) {
         ordinal -> BigInt,
         parked_id -> Text,

@@ -18,7 +18,9 @@ use std::{collections::HashMap, ops::Range};
 
 use diesel::prelude::*;
 
-use super::{commit, connection::on, error::StoreError, link::Link, load, schema::numbers};
+use super::{
+    commit, connection::on, error::StoreError, link::Link, load, load::clocks::Shelf, schema::numbers,
+};
 use crate::domain::{
     ids::{EventKey, SubjectId},
     record::{Seen, Tail, Write},
@@ -34,6 +36,8 @@ pub struct Writer {
     wary: u32,
     /// The time of the batch that is open.
     now: Timestamp,
+    /// Terms of earlier versions that were loaded before.
+    shelf: Shelf,
 }
 
 /// How many batches look first after one that did not stand, or perhaps did.
@@ -65,6 +69,7 @@ impl Writer {
             state: State::Idle,
             wary: 0,
             now: Timestamp::default(),
+            shelf: Shelf::default(),
         }
     }
 
@@ -104,9 +109,11 @@ impl Writer {
             self.checked(begun)?;
         }
         let now = self.now;
-        let loaded = self
-            .link
-            .run(|connection| load::needs(connection, needs, now, into));
+        let shelf = &mut self.shelf;
+        let loaded = self.link.run(|connection| {
+            load::clocks::load(connection, needs, shelf, into)?;
+            load::needs(connection, needs, now, into)
+        });
         self.checked(loaded)
     }
 

@@ -149,7 +149,7 @@ impl<'a> BenchWorld<'a> {
         let due = approvals.filter(|approval| approval.due_at().is_some_and(|due_at| due_at <= at));
         let source = &self.settings.source;
         let mut due: Vec<Input> = due
-            .filter_map(|approval| ApprovalDue::input(source, approval))
+            .filter_map(|approval| ApprovalDue::input(source, approval, None))
             .collect();
         due.sort_by(|one, other| one.event.id.cmp(&other.event.id));
         due
@@ -251,6 +251,9 @@ impl<'a> BenchWorld<'a> {
                 let budget = budget_of(world, key, *window, self.now);
                 world.budgets.insert(key.clone(), budget);
             }
+            Need::Clocks(owner) => {
+                world.clocks.entry(owner.clone()).or_default();
+            }
             Need::Delegations(to) => {
                 world.delegations.entry(to.clone()).or_default();
             }
@@ -267,6 +270,9 @@ impl<'a> BenchWorld<'a> {
             Need::Tally(ask) => {
                 let tallies = world.tallies.entry(ask.of.clone()).or_default();
                 tallies.keep(None, &ask.hours, &BTreeMap::new());
+            }
+            Need::Terms(pin) => {
+                world.terms.entry(pin.clone()).or_default();
             }
             Need::TokenOwners => {
                 world.token_owners.get_or_insert_default();

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::SlaPolicy;
-use crate::domain::calendar::Calendar;
+use crate::domain::calendar::{Calendar, CalendarFault, CalendarSpec};
 
 /// What a clock holds on to from its start.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Pin {
     /// The name of the `sla` rule, or of the rule that asked for the approval.
     pub policy: String,
@@ -31,7 +31,36 @@ pub struct Terms {
     pub calendar: Arc<Calendar>,
 }
 
+/// Terms as they are written and kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TermsSpec {
+    /// The policy.
+    pub policy: SlaPolicy,
+    /// Its calendar.
+    pub calendar: CalendarSpec,
+}
+
+impl TermsSpec {
+    /// Compiles the calendar.
+    ///
+    /// *Errors*: its time zone is none.
+    pub fn compile(self) -> Result<Terms, CalendarFault> {
+        Ok(Terms {
+            policy: Arc::new(self.policy),
+            calendar: Arc::new(Calendar::compile(self.calendar)?),
+        })
+    }
+}
+
 impl Terms {
+    /// Gives them as they are kept.
+    pub fn spec(&self) -> TermsSpec {
+        TermsSpec {
+            policy: (*self.policy).clone(),
+            calendar: self.calendar.spec().clone(),
+        }
+    }
+
     /// Gives what a clock that goes by these terms holds on to.
     pub fn pin(&self) -> Pin {
         Pin {
@@ -43,7 +72,8 @@ impl Terms {
         }
     }
 
-    fn are(&self, pin: &Pin) -> bool {
+    /// Tells whether a clock goes by these, whatever the zone data was when it last counted.
+    pub fn are(&self, pin: &Pin) -> bool {
         self.policy.name == pin.policy
             && self.policy.version == pin.policy_version
             && self.calendar.name() == pin.calendar

@@ -94,6 +94,25 @@ pub enum TransitionKind {
     },
 }
 
+impl TransitionKind {
+    /// Gives the name under which it is kept, without what belongs to it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Warning(_) => "warning",
+            Self::Breached(_) => "breached",
+            Self::Met => "met",
+            Self::Stopped => "stopped",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
+            Self::Cancelled(_) => "cancelled",
+            Self::Retargeted(_) => "retargeted",
+            Self::Retracted(_) => "retracted",
+            Self::Escalated { .. } => "escalated",
+        }
+    }
+}
+
 /// One entry of a clock's record. Entries are never changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transition {

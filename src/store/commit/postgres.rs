@@ -9,10 +9,11 @@
 //! tickets and all that is rare, or both.
 
 mod actions;
+mod clocks;
 
 use diesel::{PgConnection, RunQueryDsl, sql_types::BigInt};
 
-use self::actions::actions;
+use self::{actions::actions, clocks::clocks};
 use super::{Written, further_rules, json, subject_columns};
 use crate::{
     domain::record::Write,
@@ -126,7 +127,7 @@ impl Statement for Usual {
 struct WithRest;
 
 impl Statement for WithRest {
-    const TEXT: &'static str = concat!(usual!(), rest!(), answer!());
+    const TEXT: &'static str = concat!(usual!(), rest!(), clocks!(), answer!());
     type Row = (BigInt, BigInt);
 }
 
@@ -140,7 +141,7 @@ impl Statement for WithActions {
 struct Whole;
 
 impl Statement for Whole {
-    const TEXT: &'static str = concat!(usual!(), actions!(), rest!(), answer!());
+    const TEXT: &'static str = concat!(usual!(), actions!(), rest!(), clocks!(), answer!());
     type Row = (BigInt, BigInt);
 }
 
@@ -179,11 +180,13 @@ pub(super) fn write(
     if has_actions {
         actions::binds(write, &columns, &mut binds);
     }
+    let clocks = clocks::Columns::of(write)?;
     let has_rest = has_rest(write);
     if has_rest {
         ticket_binds(write, &texts, &mut binds);
         escalation_binds(write, &mut binds);
         rest_binds(write, &mut binds);
+        clocks::binds(write, &clocks, &mut binds);
     }
     let rows: Vec<(i64, i64)> = match (has_actions, has_rest) {
         (false, false) => Fixed::<Usual>::new(binds).load(connection)?,
@@ -200,6 +203,8 @@ pub(super) fn write(
 
 fn has_rest(write: &Write) -> bool {
     !(write.tickets.is_empty()
+        && write.clocks.is_empty()
+        && write.transitions.is_empty()
         && write.escalations.is_empty()
         && write.teams.is_empty()
         && write.audit.iter().all(|row| row.more_rules.is_empty())

@@ -3,6 +3,7 @@
 //! Measured in the architecture: within 20 % of many-row inserts, and each is prepared once.
 
 mod actions;
+mod clocks;
 
 use diesel::{SqliteConnection, prelude::*, upsert::excluded};
 
@@ -40,6 +41,7 @@ pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<Written, 
     for escalation in &write.escalations {
         upsert_escalation(c, escalation)?;
     }
+    clocks::write(c, write)?;
     actions::write(c, write)?;
     write_turns(c, &write.teams)?;
     for row in &write.audit {

@@ -40,12 +40,14 @@ pub(super) fn needs(
             Need::Execution(id) => drop(wanted.executions.insert(id.clone())),
             Need::Request(id) => drop(wanted.requests.insert(id.clone())),
             Need::TokenOwners => owners = true,
-            Need::Delegations(_)
+            Need::Clocks(_)
+            | Need::Delegations(_)
             | Need::Escalation(_)
             | Need::History(_)
             | Need::Messages(_)
             | Need::Tally(_)
             | Need::Team(_)
+            | Need::Terms(_)
             | Need::Ticket(_)
             | Need::TicketNumber => {}
         }

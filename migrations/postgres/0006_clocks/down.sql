@@ -1,0 +1,3 @@
+DROP TABLE terms;
+DROP TABLE transitions;
+DROP TABLE clocks;
