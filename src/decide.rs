@@ -23,6 +23,7 @@ mod call;
 mod case;
 mod clock_due;
 mod clocks;
+mod clocks_of_requests;
 mod conversation_ended;
 mod conversation_message;
 mod conversation_started;

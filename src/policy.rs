@@ -48,6 +48,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::{
     anomaly::Watch,
+    calendar::Calendar,
     directory::Directory,
     effect::{Effect, Route},
     facts::Facts,
@@ -274,6 +275,11 @@ impl Policy {
     /// Gives the terms that a clock has pinned, if they are still in force.
     pub fn pinned(&self, pin: &Pin) -> Option<&Terms> {
         self.terms().iter().find(|terms| terms.are(pin))
+    }
+
+    /// Gives a calendar by its name.
+    pub fn calendar(&self, _name: &str) -> Option<&Arc<Calendar>> {
+        None
     }
 
     /// Gives the terms of an `approval` rule that has a target.

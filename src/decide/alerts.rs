@@ -114,10 +114,18 @@ mod tests {
 
     #[test]
     fn the_own_team_is_told_where_it_is_named_or_nobody_is() {
-        let to = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let to = |names: &[&str]| {
+            names
+                .iter()
+                .map(|&name| name.to_owned())
+                .collect::<Vec<_>>()
+        };
         let told = |names: &[&str], own| recipients(&to(names), own);
         assert_eq!(told(&[], Some("billing")), ["@billing"]);
-        assert_eq!(told(&["@team", "#ops"], Some("billing")), ["@billing", "#ops"]);
+        assert_eq!(
+            told(&["@team", "#ops"], Some("billing")),
+            ["@billing", "#ops"]
+        );
         assert_eq!(told(&["@team", "#ops"], None), ["#ops"]);
         assert!(told(&[], None).is_empty());
     }

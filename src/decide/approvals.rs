@@ -1,7 +1,5 @@
 //! Approvals: asking people, taking what they say, and what follows.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -18,7 +16,6 @@ use crate::domain::{
     escalation::Trigger,
     event::Reason,
     gate::OnExpiry,
-    outcome::Change,
     request::{Request, RequestState, digest},
 };
 
@@ -48,10 +45,12 @@ impl Case<'_> {
             && before.supersede()
         {
             let id = before.approval_id.clone();
-            self.change(Change::Approval(Arc::new(before)));
+            self.put_approval(before)?;
             self.publish_cancelled(&id, "superseded");
         }
-        let approval = self.new_approval(&request, wanted);
+        let timed_by = wanted.timed_by.clone();
+        let mut approval = self.new_approval(&request, wanted);
+        self.time_approval(&mut approval, timed_by.as_deref())?;
         request.approval_id = Some(approval.approval_id.clone());
         let request = self.put_request(request, RequestState::AwaitingApproval)?;
         self.publish_requested(&approval);
@@ -65,14 +64,14 @@ impl Case<'_> {
         self.notify(&approval.notify, &notice, "approval");
         self.say(&request, |action| action.say.waiting.as_ref(), None);
         self.look_for_deadlock(&approval, &request)?;
-        self.change(Change::Approval(Arc::new(approval)));
+        self.put_approval(approval)?;
         Ok(())
     }
 
     fn new_approval(&mut self, request: &Request, wanted: Wanted) -> Approval {
         let approval_id = self.make_id("apr");
-        let remind_at = wanted.remind_after.map(|span| self.now.plus(span));
-        let expires_at = self.now.plus(wanted.expires_after);
+        let remind_at = wanted.remind_after.map(|span| self.after(&wanted, span));
+        let expires_at = self.after(&wanted, wanted.expires_after);
         Approval {
             approval_id,
             request_id: request.request_id.clone(),
@@ -93,6 +92,7 @@ impl Case<'_> {
             remind_at: remind_at.filter(|at| *at < expires_at),
             on_expiry: wanted.on_expiry,
             notify: wanted.notify,
+            is_timed: false,
         }
     }
 
@@ -189,12 +189,12 @@ impl Case<'_> {
         match approval.state {
             ApprovalState::Approved => {
                 self.publish_decided(&approval, Decision::Approve);
-                self.change(Change::Approval(Arc::new(approval.clone())));
+                self.put_approval(approval.clone())?;
                 self.pass(request, Some(approval))
             }
             ApprovalState::Rejected => {
                 self.publish_decided(&approval, Decision::Reject);
-                self.change(Change::Approval(Arc::new(approval)));
+                self.put_approval(approval)?;
                 let said = reason.unwrap_or("no reason was given");
                 self.reject(request, "rejected", &format!("rejected: {said}"), true)
             }
@@ -204,7 +204,7 @@ impl Case<'_> {
             | ApprovalState::Superseded
             | ApprovalState::Consumed => {
                 self.look_for_deadlock(&approval, &request)?;
-                self.change(Change::Approval(Arc::new(approval)));
+                self.put_approval(approval)?;
                 Ok(())
             }
         }
@@ -300,7 +300,7 @@ impl Case<'_> {
         approval.consume(&asked).map_err(|fault| {
             Stop::refuse(Reason::IllegalMove, "data.approval_id", fault.to_string())
         })?;
-        self.change(Change::Approval(Arc::new(approval)));
+        self.put_approval(approval)?;
         Ok(())
     }
 
@@ -309,7 +309,7 @@ impl Case<'_> {
         let mut approval = self.named_approval(id)?;
         if approval.cancel() {
             self.publish_cancelled(id, reason);
-            self.change(Change::Approval(Arc::new(approval)));
+            self.put_approval(approval)?;
         }
         Ok(())
     }
@@ -341,7 +341,7 @@ impl Case<'_> {
             self.publish_about("approval.expired", &approval, json!({}));
             self.record(json!({"effect": "approval_expired", "approval_id": id}));
             let escalates = approval.on_expiry == OnExpiry::Escalate;
-            self.change(Change::Approval(Arc::new(approval)));
+            self.put_approval(approval)?;
             return self.reject(request, "expired", "nobody decided in time", escalates);
         }
         let is_due = approval.remind_at.is_some_and(|at| at <= now);
@@ -351,7 +351,7 @@ impl Case<'_> {
             self.record(json!({"effect": "approval_reminded", "approval_id": id}));
             let notice = format!("still waiting for a decision: {}", approval.summary);
             self.notify(&approval.notify, &notice, "approval");
-            self.change(Change::Approval(Arc::new(approval)));
+            self.put_approval(approval)?;
         }
         Ok(())
     }

@@ -104,9 +104,7 @@ impl Case<'_> {
 
     /// Starts a clock that belongs to no ticket.
     pub(super) fn start_clock(&mut self, step: Step, terms: Terms) -> Result<(), Stop> {
-        self.clocks
-            .entry(step.clock.key.owner.clone())
-            .or_default();
+        self.clocks.entry(step.clock.key.owner.clone()).or_default();
         let book = Book {
             current: Some(terms),
             pinned: Vec::new(),
@@ -212,9 +210,8 @@ impl Case<'_> {
                 }
                 TransitionKind::Warning(_) | TransitionKind::Breached(_) => {
                     let to = policy.as_ref().map(|policy| policy.notify.clone());
-                    let not_before = terms.map(|terms| {
-                        terms.policy.deliver.when(&terms.calendar, transition.at)
-                    });
+                    let not_before = terms
+                        .map(|terms| terms.policy.deliver.when(&terms.calendar, transition.at));
                     self.alert(&transition, &to.unwrap_or_default(), ticket, not_before);
                 }
                 TransitionKind::Started
@@ -290,7 +287,10 @@ impl Case<'_> {
         if level.escalate {
             let wish = Escalate {
                 reason: headline(transition, ticket),
-                priority: level.priority.unwrap_or(ticket.priority).max(ticket.priority),
+                priority: level
+                    .priority
+                    .unwrap_or(ticket.priority)
+                    .max(ticket.priority),
                 team: level.team.clone().or_else(|| ticket.team.clone()),
                 ..Escalate::default()
             };

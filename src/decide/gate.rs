@@ -79,6 +79,10 @@ pub(super) struct Wanted {
     pub(super) rejections: u32,
     pub(super) expires_after: Span,
     pub(super) remind_after: Option<Span>,
+    /// The rule whose target counts.
+    pub(super) timed_by: Option<Arc<str>>,
+    /// The calendar in whose open time the spans count.
+    pub(super) calendar: Option<String>,
     pub(super) on_expiry: OnExpiry,
     pub(super) notify: Vec<String>,
 }
@@ -90,6 +94,8 @@ impl Default for Wanted {
             rejections: 1,
             expires_after: EXPIRES_AFTER,
             remind_after: None,
+            timed_by: None,
+            calendar: None,
             on_expiry: OnExpiry::Reject,
             notify: Vec::new(),
         }
@@ -454,6 +460,12 @@ impl Validation<'_, '_> {
                 .into_iter()
                 .flatten()
                 .min();
+            let is_timed = self.case.policy.approval_terms(&ask.rule).is_some();
+            wanted.timed_by = wanted
+                .timed_by
+                .take()
+                .or_else(|| is_timed.then(|| Arc::clone(&ask.rule)));
+            wanted.calendar = wanted.calendar.take().or_else(|| ask.calendar.clone());
             if ask.on_expiry == OnExpiry::Escalate {
                 wanted.on_expiry = OnExpiry::Escalate;
             }

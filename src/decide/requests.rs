@@ -91,6 +91,7 @@ impl<'a> Case<'a> {
             && self.world.request(&request.request_id)?.is_none();
         if request.state != to {
             check_move(&request, to)?;
+            self.end_unknown_clock(&request, to)?;
             request.state = to;
         }
         request.updated_at = self.now;
@@ -262,7 +263,7 @@ impl<'a> Case<'a> {
         if let Some(mut approval) = approved
             && approval.supersede()
         {
-            self.change(Change::Approval(Arc::new(approval)));
+            self.put_approval(approval)?;
         }
         request.code = Some(refusal.code.to_owned());
         request.reason = Some(refusal.reason.clone());
@@ -378,6 +379,7 @@ impl<'a> Case<'a> {
     /// Nobody knows whether it was done; a probe finds out, or a person.
     pub(super) fn end_unknown(&mut self, mut request: Request, reason: &str) -> Result<(), Stop> {
         request.reason = Some(reason.to_owned());
+        self.time_unknown(&mut request)?;
         let request = self.put_request(request, RequestState::Unknown)?;
         self.report(
             "action.unknown",

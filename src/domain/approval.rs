@@ -170,6 +170,9 @@ pub struct Approval {
     /// Who is told: `#channel`, `@person`, `@team`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<String>,
+    /// Whether it has a clock.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_timed: bool,
 }
 
 impl Approval {

@@ -77,6 +77,9 @@ pub struct Request {
     /// The requests that undo this one, done or under way, each with how much.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reversals: Vec<Undoing>,
+    /// Whether it has a clock, because nobody knew how it ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_timed: bool,
 }
 
 /// One check on a request's way.

@@ -296,9 +296,8 @@ impl World {
     }
 
     fn put_clock(&mut self, clock: &Arc<Clock>) {
-        let Some(known) = self.clocks.get_mut(&clock.key.owner) else {
-            return;
-        };
+        // What changes was loaded before, or is new.
+        let known = self.clocks.entry(clock.key.owner.clone()).or_default();
         match known.iter_mut().find(|known| known.key == clock.key) {
             Some(known) => known.clone_from(clock),
             None => known.push(Arc::clone(clock)),

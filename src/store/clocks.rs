@@ -35,11 +35,7 @@ const IS_LOST: &str = "state = 'running' AND wake_at IS NULL AND breached_at IS 
 
 impl Reader {
     /// Gives whose clocks are to be looked at by now, the longest due first; each once.
-    pub fn clocks_due(
-        &mut self,
-        now: Timestamp,
-        limit: i64,
-    ) -> Result<Vec<DueOwner>, StoreError> {
+    pub fn clocks_due(&mut self, now: Timestamp, limit: i64) -> Result<Vec<DueOwner>, StoreError> {
         self.ask(|connection| {
             let rows: Vec<(String, String, Option<i64>)> = on!(connection, c => clocks::table
                 .filter(clocks::wake_at.is_not_null())
@@ -120,9 +116,7 @@ impl Reader {
                 .select(transitions::body)
                 .load(c)?);
             let bodies = bodies.iter();
-            bodies
-                .map(|body| document("transitions", body))
-                .collect()
+            bodies.map(|body| document("transitions", body)).collect()
         })
     }
 

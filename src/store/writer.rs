@@ -19,7 +19,8 @@ use std::{collections::HashMap, ops::Range};
 use diesel::prelude::*;
 
 use super::{
-    commit, connection::on, error::StoreError, link::Link, load, load::clocks::Shelf, schema::numbers,
+    commit, connection::on, error::StoreError, link::Link, load, load::clocks::Shelf,
+    schema::numbers,
 };
 use crate::domain::{
     ids::{EventKey, SubjectId},

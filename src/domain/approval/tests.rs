@@ -23,6 +23,7 @@ fn approval(stages: &[(&str, u32)], rejections: u32) -> Approval {
         remind_at: None,
         on_expiry: crate::domain::gate::OnExpiry::Reject,
         notify: Vec::new(),
+        is_timed: false,
         digest: DIGEST,
         requester: "asker".to_owned(),
         starter: Some("starter".to_owned()),

@@ -284,6 +284,7 @@ impl Gate {
                     rejections: 1,
                     expires_after: None,
                     remind_after: None,
+                    calendar: None,
                     on_expiry: OnExpiry::default(),
                     notify: Vec::new(),
                 }),

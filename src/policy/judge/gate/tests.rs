@@ -88,6 +88,7 @@ fn an_approval_asks_those_it_names_and_only_above_its_threshold() {
         rejections: 2,
         expires_after: Some(Span::from_secs(4 * 3600)),
         remind_after: Some(Span::from_secs(900)),
+        calendar: None,
         on_expiry: OnExpiry::Escalate,
         notify: vec!["#billing".to_owned()],
     };

@@ -63,7 +63,11 @@ pub(super) fn binds<'a>(write: &'a Write, columns: &'a Columns, binds: &mut Vec<
         Bind::Texts(rows().map(|clock| clock.state.as_str()).collect()),
         Bind::BigInts(rows().map(|clock| clock.started_at.micros()).collect()),
         Bind::BigInts(rows().map(|clock| clock.due_at.micros()).collect()),
-        Bind::OptionalBigInts(rows().map(|one| one.wake_at.map(Timestamp::micros)).collect()),
+        Bind::OptionalBigInts(
+            rows()
+                .map(|one| one.wake_at.map(Timestamp::micros))
+                .collect(),
+        ),
         Bind::OptionalBigInts(rows().map(|clock| breached(clock.breach)).collect()),
         Bind::OptionalBigInts(rows().map(|clock| ended_at(clock)).collect()),
         Bind::Texts(columns.bodies.iter().map(String::as_str).collect()),
