@@ -2,21 +2,23 @@
 //!
 //! Everything is at hand, so that a [`Need`] is answered at once; what a decision
 //! asks of the house is decided right after it, at most [`MAX_DEPTH`] deep; the
-//! clock moves only when it is told to, and schedules and approvals come due on its
-//! way. Actions are started and never answered: no system is within reach.
+//! clock moves only when it is told to, and schedules, approvals and SLA clocks come due on
+//! its way. Actions are started and never answered: no system is within reach.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Map, Value};
 
 use crate::{
-    decide::{ApprovalDue, Decision, Entry, Input, MAX_DEPTH, Settings, decide, due_event},
+    decide::{ApprovalDue, ClockDue, Decision, Entry, Input, MAX_DEPTH, Settings, decide, due_event},
     domain::{
         budget::{Budget, BudgetKey},
         event::{Event, Reason, Rejection},
         facts::{Facts, StateFacts},
         history::Past,
+        ids::SubjectId,
         outcome::Outcome,
+        sla::Owner,
         time::{Span, Timestamp},
         world::{Need, Subject, TeamLoad, World},
     },
@@ -111,7 +113,7 @@ impl<'a> BenchWorld<'a> {
     }
 
     /// Moves the clock on to `until` and decides what comes due on the way, in order: schedules,
-    /// then approvals that wait.
+    /// then approvals that wait, then clocks.
     pub fn advance(&mut self, until: Timestamp) -> Result<Trail, Rejection> {
         let mut trail = Trail::default();
         loop {
@@ -119,12 +121,16 @@ impl<'a> BenchWorld<'a> {
             let schedules = schedules.filter_map(|schedule| schedule.next_after(self.now));
             let approvals = self.world.approvals.values().flatten();
             let approvals = approvals.filter_map(|approval| approval.due_at());
-            let Some(at) = schedules.chain(approvals).filter(|at| *at <= until).min() else {
+            let clocks = self.world.clocks.values().flatten();
+            let clocks = clocks.filter_map(|clock| clock.wake_at);
+            let next = schedules.chain(approvals).chain(clocks);
+            let Some(at) = next.filter(|at| *at <= until).min() else {
                 break;
             };
             // Several may fall on one instant; each is found before the clock stands on it.
             let mut due = self.schedules_due(at)?;
             due.extend(self.approvals_due(at));
+            due.extend(self.clocks_due(at));
             self.now = self.now.max(at);
             for input in due {
                 self.decide_all(&input, 0, &mut trail)?;
@@ -153,6 +159,31 @@ impl<'a> BenchWorld<'a> {
             .collect();
         due.sort_by(|one, other| one.event.id.cmp(&other.event.id));
         due
+    }
+
+    fn clocks_due(&self, at: Timestamp) -> Vec<Input> {
+        let mut due: Vec<Input> = Vec::new();
+        for (owner, clocks) in &self.world.clocks {
+            let wakes = clocks.iter().filter_map(|clock| clock.wake_at);
+            let Some(due_at) = wakes.min().filter(|wake_at| *wake_at <= at) else {
+                continue;
+            };
+            if let Some(subject) = self.subject_of(owner) {
+                let of = (owner, &subject);
+                due.push(ClockDue::input(&self.settings.source, of, due_at, None));
+            }
+        }
+        due.sort_by(|one, other| one.event.id.cmp(&other.event.id));
+        due
+    }
+
+    fn subject_of(&self, owner: &Owner) -> Option<SubjectId> {
+        let subject = match owner {
+            Owner::Ticket(id) => self.world.ticket(id).ok()??.conversation_id.clone(),
+            Owner::Approval(id) => self.world.approval(id).ok()??.subject.clone(),
+            Owner::Request(id) => self.world.request(id).ok()??.subject.clone(),
+        };
+        Some(SubjectId::from(subject))
     }
 
     /// Gives what the rules would see of an event that is not decided, for `explain`.
