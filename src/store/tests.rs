@@ -27,6 +27,7 @@ use crate::domain::{
 
 mod anomalies;
 mod batches;
+mod clocks;
 mod daemons;
 mod delegations;
 mod desk;
