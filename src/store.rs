@@ -51,6 +51,7 @@ pub use delegations::DelegationFilter;
 pub use erasure::{Blanked, ERASED};
 pub use error::{CODES, StoreError};
 pub use escalations::EscalationFilter;
+pub use fill::Copies;
 pub use journal::{JournalResults, TimelineEntry, Unpublished};
 pub use parked::ParkedRow;
 pub use policies::SavedPolicy;

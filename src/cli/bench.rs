@@ -17,6 +17,7 @@ mod load;
 mod machine;
 mod relay;
 mod report;
+mod sla;
 
 use std::process::ExitCode;
 
@@ -42,6 +43,7 @@ const POLICY: Files<'_> = &[("rules/bench.rhai", include_str!("bench/policy.rhai
   provost bench --amqp amqp://127.0.0.1 --database sqlite:bench.db --rates 500,1000 --output json
   provost bench --amqp amqp://127.0.0.1 --database postgres://provost@127.0.0.1/bench --daemons 2
   provost bench actions --amqp amqp://127.0.0.1 --database sqlite:/var/tmp/bench.db
+  provost bench sla --amqp amqp://127.0.0.1 --database sqlite:/var/tmp/bench.db
 
 Give it a database of its own and a broker without other work; its queues are named provost.bench.*
 and are removed at the end."
@@ -78,6 +80,8 @@ pub struct Args {
 enum Command {
     /// Measure governed actions against the bare system that they call
     Actions(actions::Args),
+    /// Measure SLA clocks: lateness, bursts, and what many that are not due cost
+    Sla(sla::Args),
 }
 
 /// Runs the measurement.
@@ -96,6 +100,7 @@ pub fn main(args: Args) -> ExitCode {
     let done = runtime.block_on(async {
         match &args.command {
             Some(Command::Actions(args)) => actions::run(args).await,
+            Some(Command::Sla(args)) => sla::run(args).await,
             None if args.be_relay => relay::run(&args.ground.amqp, args.events).await,
             None => measure(&args).await,
         }

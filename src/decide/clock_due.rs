@@ -66,10 +66,6 @@ impl Decide for ClockDue {
     }
 
     fn foresees(&self) -> Vec<Need> {
-        let mut needs = vec![Need::Clocks(self.owner.clone())];
-        if let Owner::Ticket(id) = &self.owner {
-            needs.push(Need::Ticket(id.clone()));
-        }
-        needs
+        vec![Need::Clocks(self.owner.clone())]
     }
 }

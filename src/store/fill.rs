@@ -1,4 +1,4 @@
-//! Fills the journal for a bench, so that it can be measured on a table of some size.
+//! Fills tables for a bench: the journal up to some size, and copies of a ticket with its clock.
 
 use diesel::{RunQueryDsl, sql_query, sql_types::BigInt};
 
@@ -7,6 +7,7 @@ use super::{
     error::StoreError,
     reader::Desk,
 };
+use crate::domain::time::{Span, Timestamp};
 
 /// How many rows one transaction writes.
 const SLICE: i64 = 50_000;
@@ -25,7 +26,88 @@ const SQLITE: &str = "INSERT INTO journal (position, key, subject, version, kind
     SELECT p, randomblob(16), 'fill-' || (p % 100000), p / 100000 + 1, 'conversation.message', p, p, \
     hex(randomblob(256)), randomblob(16), hex(randomblob(128)), 'fill', '', 0 FROM series";
 
+/// Copies of a ticket with its conversation and its one clock.
+#[derive(Clone, Debug)]
+pub struct Copies {
+    /// Makes their ids differ from those of others.
+    pub label: String,
+    /// The ticket.
+    pub ticket_id: String,
+    /// Its conversation.
+    pub conversation_id: String,
+    /// When its clock is due.
+    pub was_due_at: Timestamp,
+    /// When theirs are.
+    pub due_at: Timestamp,
+    /// How many.
+    pub count: i64,
+}
+
+/// The numbers from one to another, as each database makes them.
+const POSTGRES_SERIES: &str = "SELECT p FROM generate_series($1::bigint, $2::bigint) AS p";
+const SQLITE_SERIES: &str = "WITH RECURSIVE series(p) AS (SELECT ? UNION ALL SELECT p + 1 FROM series WHERE p < ?) SELECT p FROM series";
+
+impl Copies {
+    /// Gives the statements that copy the rows of the numbers in `series`. The ids are the bench's own
+    /// or derived, and hold nothing that ends a text.
+    fn statements(&self, series: &str) -> [String; 3] {
+        let Self {
+            label,
+            ticket_id,
+            conversation_id,
+            ..
+        } = self;
+        let (was, is) = (self.was_due_at, self.due_at);
+        let wake = |at: Timestamp| at.plus(Span::from_millis(1));
+        let (was_wake, is_wake) = (wake(was), wake(is));
+        let id = format!("'fill-{label}-' || s.p");
+        let of = format!("'fill-{label}-c-' || s.p");
+        [
+            format!(
+                "INSERT INTO subjects (id, version, decided_at, state, channel, customer_id, status, started_at, created) \
+                SELECT {of}, version, decided_at, replace(state, '{ticket_id}', {id}), channel, customer_id, status, \
+                started_at, created FROM subjects, ({series}) AS s WHERE id = '{conversation_id}'"
+            ),
+            format!(
+                "INSERT INTO tickets (ticket_id, number, conversation_id, subject, status, priority, category, tags, link, \
+                created_at, updated_at) SELECT {id}, (SELECT min(number) FROM tickets) - s.p, {of}, subject, status, \
+                priority, category, tags, link, created_at, updated_at \
+                FROM tickets, ({series}) AS s WHERE ticket_id = '{ticket_id}'"
+            ),
+            format!(
+                "INSERT INTO clocks (owner, metric, cycle, subject, policy, state, started_at, due_at, wake_at, body) \
+                SELECT 'ticket:' || {id}, metric, cycle, {of}, policy, state, started_at, {}, {}, \
+                replace(replace(replace(body, '{ticket_id}', {id}), '{was}', '{is}'), '{was_wake}', '{is_wake}') \
+                FROM clocks, ({series}) AS s WHERE owner = 'ticket:{ticket_id}'",
+                is.micros(),
+                is_wake.micros(),
+            ),
+        ]
+    }
+}
+
 impl Desk {
+    /// Copies a ticket with its conversation and its clock.
+    pub fn clocks_copy(&mut self, copies: &Copies) -> Result<(), StoreError> {
+        for first in (1..=copies.count).step_by(usize::try_from(SLICE).unwrap_or(1)) {
+            let last = copies.count.min(first + SLICE - 1);
+            self.transact(|connection| {
+                let series = match connection {
+                    Connection::Postgres(_) => POSTGRES_SERIES,
+                    Connection::Sqlite(_) => SQLITE_SERIES,
+                };
+                for statement in copies.statements(series) {
+                    on!(connection, c => sql_query(&statement)
+                        .bind::<BigInt, _>(first)
+                        .bind::<BigInt, _>(last)
+                        .execute(c)?);
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
     /// Adds rows to the journal until it has `rows`; they belong to no daemon and have no results.
     pub fn journal_fill(&mut self, rows: i64) -> Result<(), StoreError> {
         loop {

@@ -10,7 +10,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::{Map, Value};
 
 use crate::{
-    decide::{ApprovalDue, ClockDue, Decision, Entry, Input, MAX_DEPTH, Settings, decide, due_event},
+    decide::{
+        ApprovalDue, ClockDue, Decision, Entry, Input, MAX_DEPTH, Settings, decide, due_event,
+    },
     domain::{
         budget::{Budget, BudgetKey},
         event::{Event, Reason, Rejection},

@@ -23,6 +23,8 @@ use crate::{
 /// What lies in the daemon's folder besides its settings: paths below it, and texts.
 pub(super) type Files<'a> = &'a [(&'a str, &'a str)];
 
+/// The file of the daemon's settings; what the files have under this name is added to them.
+const SETTINGS: &str = "provost.toml";
 /// How long the daemon may take to be ready, to stop, and to move on.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is looked at.
@@ -87,7 +89,9 @@ impl Daemon {
             fs::create_dir_all(path.parent().unwrap_or(&folder))?;
             fs::write(path, text)?;
         }
-        fs::write(folder.join("provost.toml"), configuration(ground))?;
+        let more = files.iter().find(|(path, _)| *path == SETTINGS);
+        let more = more.map_or("", |(_, text)| text);
+        fs::write(folder.join(SETTINGS), configuration(ground) + more)?;
         let log = match &ground.log {
             Some(path) => Stdio::from(File::options().create(true).append(true).open(path)?),
             None => Stdio::null(),
@@ -128,6 +132,11 @@ impl Daemon {
     /// Gives its resident memory and the peak of it. *Units*: MiB.
     pub(super) fn memory_mib(&self) -> (u64, u64) {
         machine::memory_mib(self.process.id())
+    }
+
+    /// Tells how long it took from its start to ready. *Units*: milliseconds.
+    pub(super) fn ready_ms(&self) -> f64 {
+        self.ready_ms
     }
 
     async fn wait_until_ready(&mut self) -> Result<(), Failure> {
