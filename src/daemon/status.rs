@@ -110,6 +110,11 @@ impl Status {
             metrics::counter!(telemetry::EVENTS_PARKED, "reason" => parked.reason.as_str())
                 .increment(1);
         }
+        for transition in &sealed.write.transitions {
+            let (kind, metric) = (transition.kind.as_str(), transition.key.metric.as_str());
+            metrics::counter!(telemetry::SLA_TRANSITIONS, "kind" => kind, "metric" => metric)
+                .increment(1);
+        }
         for rule in &sealed.fired {
             metrics::counter!(telemetry::RULES_FIRED, "rule" => rule.clone()).increment(1);
         }

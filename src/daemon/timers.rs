@@ -26,6 +26,7 @@ use crate::{
     },
     policy::Schedule,
     store::{DueOwner, StoreError},
+    telemetry,
 };
 
 /// The longest sleep: what other daemons have set, and a clock that jumps, is noticed by then.
@@ -173,7 +174,10 @@ impl Timers {
         }
         match self.app.intake.decide(inputs.clone()).await {
             Ok(receipts) => {
+                let decided_at = self.app.clock.now();
                 for (name, receipt) in names.iter().zip(receipts) {
+                    let late = decided_at.since(name.1).to_std();
+                    metrics::histogram!(telemetry::TIMER_LATE_SECONDS).record(late);
                     self.note(name, matches!(receipt, Receipt::Accepted { .. }), now);
                 }
             }

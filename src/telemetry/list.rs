@@ -77,6 +77,8 @@ metrics! {
     POLICY_RELOADS = "provost_policy_reloads_total" Kind::Counter, ["outcome"], "Attempts to load the policy: loaded, unchanged or rejected.";
     ESCALATIONS_RAISED = "provost_escalations_raised_total" Kind::Counter, ["trigger"], "Escalations raised, by trigger.";
     TICKETS_CREATED = "provost_tickets_created_total" Kind::Counter, [], "Tickets created.";
+    SLA_TRANSITIONS = "provost_sla_transitions_total" Kind::Counter, ["kind", "metric"], "What happened to SLA clocks, by kind and metric.";
+    TIMER_LATE_SECONDS = "provost_timer_late_seconds" SECONDS, [], "Time from the instant that a timer was set for to its decision.";
     ATTEMPTS_ENDED = "provost_attempts_total" Kind::Counter, ["integration", "fate"], "Attempts at executions that ended, by integration and fate.";
     ATTEMPT_SECONDS = "provost_attempt_seconds" SECONDS, ["integration"], "Time from sending to the answer's last byte.";
     BREAKER_STATE = "provost_breaker_state" Kind::Gauge, ["integration"], "The circuit breaker of an integration: 0 closed, 1 half open, 2 open.";
