@@ -6,6 +6,7 @@ pub mod actor;
 pub mod anomaly;
 pub mod approval;
 pub mod audit;
+pub mod availability;
 pub mod bounds;
 pub mod budget;
 pub mod calendar;

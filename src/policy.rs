@@ -7,6 +7,7 @@
 mod anomaly;
 mod approval;
 mod builtin_mappings;
+mod calendar;
 mod check;
 mod condition;
 mod cron;
@@ -31,16 +32,18 @@ mod rule;
 mod sandbox;
 mod schedule;
 mod shape;
+mod sla;
 mod sources;
 mod spec;
 mod spots;
 mod strict;
+mod terms;
 #[cfg(test)]
 mod testing;
 mod value;
 mod words;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use rhai::OptimizationLevel;
 use serde::Serialize;
@@ -54,11 +57,13 @@ use crate::domain::{
     facts::Facts,
     gate::Gate,
     history::HistoryAsk,
-    sla::{Pin, Terms},
+    sla::{Pin, Targets, Terms},
+    ticket::Priority,
+    time::Timestamp,
     verdict::{RuleFailure, Verdict},
 };
 
-use self::judge::Judge;
+use self::{judge::Judge, terms::Ledger};
 
 pub use self::{
     builtin_mappings::BUILTIN,
@@ -74,6 +79,7 @@ pub struct Policy {
     rules: Vec<RuleSummary>,
     schedules: Vec<Schedule>,
     watches: Vec<Watch>,
+    ledger: Ledger,
     judge: Judge,
 }
 
@@ -84,7 +90,7 @@ pub struct RuleSummary {
     pub name: Arc<str>,
     /// Its kind, such as `escalation`.
     pub kind: &'static str,
-    /// The event types that it is asked about; empty for routes and schedules.
+    /// The event types that it is asked about; empty for what is asked about no event.
     pub on: Vec<String>,
     /// The file, relative to the policy folder.
     pub file: Arc<str>,
@@ -140,14 +146,21 @@ pub enum Finding {
         /// Where to.
         route: Route,
     },
+    /// It is the `sla` that counts.
+    Promised {
+        /// The calendar.
+        calendar: String,
+        /// What is promised, by priority and metric.
+        targets: BTreeMap<Priority, Targets>,
+    },
     /// It is a limit or an approval, and has a say in the request.
     Gated {
         /// What it says, in words.
         says: String,
     },
-    /// A route that would match, after the first that did.
+    /// A route or an `sla` that would match, after the first that did.
     Overtaken {
-        /// The route that counted.
+        /// The rule that counted.
         by: Arc<str>,
     },
     /// It failed.
@@ -178,6 +191,7 @@ impl Policy {
             rules: loaded.summaries,
             schedules: loaded.schedules,
             watches: loaded.watches,
+            ledger: loaded.ledger,
             judge,
         })
     }
@@ -262,35 +276,47 @@ impl Policy {
         self.judge.route(facts)
     }
 
-    /// Asks the `sla` rules what is promised for the ticket in the facts; the first that matches counts.
-    pub fn sla(&self, _facts: &Facts) -> (Option<Terms>, Vec<RuleFailure>) {
-        (None, Vec::new())
+    /// Asks the `sla` rules what is promised about the ticket in the facts; the first that matches counts.
+    pub fn sla(&self, facts: &Facts) -> (Option<Terms>, Vec<RuleFailure>) {
+        let (rule, failures) = self.judge.sla(facts);
+        let terms = rule.and_then(|rule| self.ledger.of_rule(rule));
+        (terms.cloned(), failures)
     }
 
-    /// Gives the terms of all `sla` rules and of the approvals that have a target.
+    /// Gives all terms, those of approvals too, in the order of the rules.
     pub fn terms(&self) -> &[Terms] {
-        &[]
+        self.ledger.terms()
     }
 
-    /// Gives the terms that a clock has pinned, if they are still in force.
+    /// Gives the terms that a clock holds on to; `None` where they are not those of this policy.
     pub fn pinned(&self, pin: &Pin) -> Option<&Terms> {
-        self.terms().iter().find(|terms| terms.are(pin))
+        self.ledger.pinned(pin)
     }
 
-    /// Gives a calendar by its name.
-    pub fn calendar(&self, _name: &str) -> Option<&Arc<Calendar>> {
-        None
+    /// Gives a calendar by name.
+    pub fn calendar(&self, name: &str) -> Option<&Arc<Calendar>> {
+        self.ledger.calendar(name)
     }
 
-    /// Gives the terms of an `approval` rule that has a target.
-    pub fn approval_terms(&self, _rule: &str) -> Option<&Terms> {
-        None
+    /// Gives how soon an `approval` rule wants a decision; `None` where it does not say.
+    pub fn approval_terms(&self, rule: &str) -> Option<&Terms> {
+        let of_rule = self.ledger.of_rule(rule);
+        of_rule.filter(|terms| terms.policy.is_of_approvals())
     }
 
-    /// Tells for every rule what it makes of the facts; `route` rules only where there is a draft.
+    /// Looks at what time may have made wrong since the load: calendars that do not open any more.
+    ///
+    /// A load itself knows no time; whoever puts a policy in force asks here too, and refuses
+    /// it for a fault.
+    pub fn check_at(&self, now: Timestamp) -> Vec<Fault> {
+        self.ledger.check_at(now)
+    }
+
+    /// Tells for every rule what it makes of the facts; `route` rules only where there is a draft, `sla`
+    /// rules only where there is a ticket.
     pub fn explain(&self, facts: &Facts) -> Explanation {
         Explanation {
-            rules: self.judge.explain(facts),
+            rules: self.judge.explain(facts, &self.ledger),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::domain::{
     access::Roles,
+    availability::Away,
     directory::{Person, Team},
 };
 
@@ -60,8 +61,41 @@ fn read_person(mut section: Section<'_>, known: &Roles) -> Person {
             roles.push(found.value);
         }
     }
+    let person = Person {
+        name,
+        email,
+        roles,
+        calendar: read_calendar(&mut section),
+        away: read_away(&mut section),
+    };
     section.end();
-    Person { name, email, roles }
+    person
+}
+
+/// Whether the policy has such a calendar is looked at when it is loaded.
+fn read_calendar(section: &mut Section<'_>) -> Option<String> {
+    let found = section.text("calendar")?;
+    if found.value.trim().is_empty() {
+        let hint = "name a `calendar` of the rules, or leave the key out".to_owned();
+        section.bad(&found.place, "is empty", Some(hint));
+        return None;
+    }
+    Some(found.value)
+}
+
+fn read_away(section: &mut Section<'_>) -> Vec<Away> {
+    let mut days = Vec::new();
+    for found in section.texts("away") {
+        match found.value.parse() {
+            Ok(away) => days.push(away),
+            Err(message) => {
+                let said = format!("is wrong: {message}");
+                let hint = "write `2026-12-24` or `2026-12-20/2026-12-31`".to_owned();
+                section.bad(&found.place, &said, Some(hint));
+            }
+        }
+    }
+    days
 }
 
 /// Reads every `[teams.NAME]`; members are people, and its channel is one of `channels`.

@@ -256,6 +256,31 @@ fn secrets_come_from_files_and_credentials_without_their_line_end() {
     assert!(loaded.warnings.is_empty());
 }
 
+#[test]
+fn working_hours_and_days_away_are_read_and_checked() {
+    let folder = Folder::with(
+        "hours",
+        "[people.dana]\ncalendar = \"berlin\"\naway = [\"2026-12-20/2026-12-31\", \"2027-01-06\"]\n",
+    );
+    let config = folder.load(&Env::default()).expect("loads").config;
+    let dana = &config.people["dana"];
+    assert_eq!(dana.calendar.as_deref(), Some("berlin"));
+    let away: Vec<String> = dana.away.iter().map(ToString::to_string).collect();
+    assert_eq!(away, ["2026-12-20/2026-12-31", "2027-01-06"]);
+
+    let folder = Folder::with(
+        "bad-hours",
+        "[people.dana]\ncalendar = \"\"\nawayy = []\naway = [\"2026-12-31/2026-12-20\", \"tomorrow\", 7]\n",
+    );
+    insta::assert_snapshot!(folder.faults(&Env::default()), @r#"
+    provost.toml:2:12: PV-CONF-005 `people.dana.calendar` is empty (name a `calendar` of the rules, or leave the key out)
+    provost.toml:3:1: PV-CONF-003 unknown key `awayy` in `people.dana` (did you mean `away`?)
+    provost.toml:4:9: PV-CONF-005 `people.dana.away[0]` is wrong: `2026-12-31/2026-12-20` ends before it begins (write `2026-12-24` or `2026-12-20/2026-12-31`)
+    provost.toml:4:34: PV-CONF-005 `people.dana.away[1]` is wrong: `tomorrow` is neither a day nor a stretch of days (write `2026-12-24` or `2026-12-20/2026-12-31`)
+    provost.toml:4:46: PV-CONF-004 `people.dana.away[2]` must be a "text" in quotes, not an integer
+    "#);
+}
+
 const CONTRACT: &str = r##"
 conversation_url = "https://chat.example.com/c/{{conversation_id}}"
 [people.dana]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{Case, Stop};
 use crate::domain::{
     actor::Actor,
-    effect::Effect,
+    effect::{Effect, ReportWish},
     notice::Notice,
     ticket::Ticket,
     verdict::{RuleFailure, Verdict},
@@ -92,6 +92,8 @@ impl Case<'_> {
                 );
                 self.record(json!({"effect": "resolve"}));
             }
+            Effect::Digest { to } => self.post_digest(rule, &to),
+            Effect::Report(wish) => self.post_report(rule, &wish),
             Effect::RunAction { name, params } => self.ask_for_action(rule, &name, &params),
             Effect::Deny { .. }
             | Effect::RequireApproval { .. }
@@ -100,6 +102,16 @@ impl Case<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Puts on record that a channel is to get a digest.
+    fn post_digest(&mut self, rule: &str, to: &str) {
+        self.record(json!({"effect": "digest", "rule": rule, "to": to}));
+    }
+
+    /// Puts on record that a report is wanted.
+    fn post_report(&mut self, rule: &str, wish: &ReportWish) {
+        self.record(json!({"effect": "report", "rule": rule, "wish": wish}));
     }
 
     /// Says something to the customer; `reason` tells what asked for it.

@@ -75,6 +75,11 @@ impl Calendar {
         &self.version
     }
 
+    /// Gives the time zone in which its dates are meant.
+    pub fn zone(&self) -> chrono_tz::Tz {
+        self.zone
+    }
+
     /// Gives the version of the time zone data by which it is compiled.
     pub fn zone_data(&self) -> &'static str {
         ZONE_DATA

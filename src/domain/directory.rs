@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     access::Roles,
     actor::{Actor, ActorKind},
+    availability::Away,
 };
 
 /// A teammate.
@@ -25,6 +26,12 @@ pub struct Person {
     /// The roles held.
     #[serde(default)]
     pub roles: Vec<String>,
+    /// The calendar of the policy that says when tickets may be given to them; `None`: at any time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<String>,
+    /// The days on which they get none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub away: Vec<Away>,
 }
 
 /// A team.
@@ -58,8 +65,8 @@ impl Default for Directory {
     fn default() -> Self {
         let owner = Person {
             name: "Owner".to_owned(),
-            email: None,
             roles: vec!["owner".to_owned()],
+            ..Person::default()
         };
         let support = Team {
             members: vec!["owner".to_owned()],

@@ -8,7 +8,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::ticket::{Priority, TicketStatus};
+use super::{
+    ticket::{Priority, TicketStatus},
+    time::Span,
+};
 
 /// One thing that a rule asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +49,13 @@ pub enum Effect {
         /// Its parameters.
         params: Map<String, Value>,
     },
+    /// Posts the state of affairs to a team channel.
+    Digest {
+        /// `#channel`.
+        to: String,
+    },
+    /// Sends a report.
+    Report(ReportWish),
     /// Says no to the request that is judged.
     Deny {
         /// Why.
@@ -77,11 +87,52 @@ impl Effect {
             Self::Tag { .. } => "tag",
             Self::Resolve => "resolve",
             Self::RunAction { .. } => "run_action",
+            Self::Digest { .. } => "digest",
+            Self::Report(_) => "report",
             Self::Deny { .. } => "deny",
             Self::RequireApproval { .. } => "require_approval",
             Self::RequireConfirmation { .. } => "require_confirmation",
         }
     }
+}
+
+/// The wish for a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportWish {
+    /// Which.
+    pub name: ReportName,
+    /// For whom: `#channel`, `@person`, `@team`.
+    pub to: Vec<String>,
+    /// How far back it goes.
+    pub period: Span,
+    /// In which form.
+    pub format: ReportFormat,
+    /// About which team; `None`: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+}
+
+/// The reports that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportName {
+    /// What was asked for, allowed and denied.
+    Actions,
+    /// What was promised and kept.
+    Sla,
+}
+
+/// The forms of a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportFormat {
+    /// Comma-separated values.
+    Csv,
+    /// A page.
+    Html,
+    /// Lines of text.
+    #[default]
+    Table,
 }
 
 /// Whether an escalation comes with a ticket.
@@ -149,6 +200,8 @@ pub struct TicketPatch {
     pub ticket_id: Option<String>,
     /// The new status.
     pub status: Option<TicketStatus>,
+    /// What the customer is told when it becomes resolved; empty: nothing; `None`: the usual.
+    pub message: Option<String>,
     /// The new priority.
     pub priority: Option<Priority>,
     /// The new category.

@@ -104,6 +104,8 @@ pub struct ApprovalAsk {
     pub on_expiry: OnExpiry,
     /// Who is told: `#channel`, `@person`, `@team`.
     pub notify: Vec<String>,
+    /// The calendar in whose open time the spans count; `None`: all time counts.
+    pub calendar: Option<String>,
 }
 
 /// A confirmation that a rule wants.

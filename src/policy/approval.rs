@@ -1,5 +1,7 @@
 //! The rule kind `approval`: people decide on a request before it goes on.
 
+use std::sync::Arc;
+
 use rhai::Map;
 
 use super::{
@@ -16,6 +18,8 @@ use crate::domain::{
     approval::Stage,
     directory::Directory,
     gate::{ApprovalAsk, OnExpiry},
+    sla::{Metric, SlaPolicy, Targets, parse_target},
+    ticket::Priority,
 };
 
 /// What becomes of what nobody decided.
@@ -34,7 +38,7 @@ const KEYS: &[Key] = &[
     optional(
         "calendar",
         Takes::Text,
-        "the working hours of `target`; not used yet",
+        "the name of a `calendar`, in whose open time `target`, `remind_after` and `expires_after` count",
     ),
     optional(
         "expires_after",
@@ -63,11 +67,7 @@ const KEYS: &[Key] = &[
         Takes::Stages,
         "several in order, in place of `approvers` and `required`",
     ),
-    optional(
-        "target",
-        Takes::Duration,
-        "how soon it should be decided; not used yet",
-    ),
+    optional("target", Takes::Target, "how soon it should be decided"),
 ];
 
 pub(super) const KIND: Kind = Kind {
@@ -85,6 +85,7 @@ fn make(checked: &Checked) -> Option<Made> {
     let map = checked.map;
     let above = map.get("above").and_then(decimal);
     let rejections = whole_at(map, "rejections");
+    let notify = texts_at(map, "notify");
     let approval = Approval {
         threshold: text_at(map, "field").zip(above),
         ask: ApprovalAsk {
@@ -100,14 +101,32 @@ fn make(checked: &Checked) -> Option<Made> {
                 Some("escalate") => OnExpiry::Escalate,
                 _ => OnExpiry::Reject,
             },
-            notify: texts_at(map, "notify"),
+            notify: notify.clone(),
+            calendar: text_at(map, "calendar"),
         },
+        promise: promise(checked.name, map, notify).map(Arc::new),
     };
     Some(Made {
         on: vec!["action.requested".to_owned()],
         conditions: Conditions::read(map),
         action: Action::Approval(Box::new(approval)),
     })
+}
+
+/// Makes a policy of the target: the same at each priority, for an approval has none.
+fn promise(name: &str, map: &Map, notify: Vec<String>) -> Option<SlaPolicy> {
+    let target = parse_target(&text_at(map, "target")?).ok()?;
+    let targets = Targets::from([(Metric::Approval, target)]);
+    let policy = SlaPolicy {
+        name: name.to_owned(),
+        targets: Priority::ALL
+            .into_iter()
+            .map(|priority| (priority, targets.clone()))
+            .collect(),
+        notify,
+        ..SlaPolicy::default()
+    };
+    Some(policy.versioned())
 }
 
 fn stages(map: &Map) -> Vec<Stage> {
@@ -138,11 +157,10 @@ fn review(map: &Map, directory: &Directory) -> Vec<(&'static str, Wrong)> {
     if !map.contains_key("stages") {
         found.extend(default_approver(map, directory));
     }
-    for key in ["calendar", "target"] {
-        if map.contains_key(key) {
-            let message = format!("`{key}` is not used yet: this version has no clocks");
-            found.push((key, Wrong::new(fault::USELESS, message)));
-        }
+    let counted = ["expires_after", "remind_after", "target"];
+    if map.contains_key("calendar") && !counted.iter().any(|key| map.contains_key(*key)) {
+        let message = "`calendar` counts nothing: give `target`, `remind_after` or `expires_after`";
+        found.push(("calendar", Wrong::new(fault::USELESS, message.to_owned())));
     }
     if let Some(stage) = stages(map).iter().find(|stage| !is_held(stage, directory)) {
         let message = format!(
@@ -182,6 +200,9 @@ approval("f", #{ action: "refund", approvers: ["manager"], required: 2, stages: 
 approval("g", #{ action: "refund", stages: [#{ approvers: ["agent"] }, #{ approvers: ["manger"] }] });
 approval("h", #{ action: "refund", stages: [#{ aprovers: ["agent"] }], expires_after: "soon" });
 approval("i", #{ action: "refund", stages: [], target: "1h", calendar: 7 });
+approval("j", #{ action: "refund", target: "1d" });
+approval("k", #{ action: "refund", target: "1h", calendar: "ofice" });
+calendar("office", #{ timezone: "UTC", hours: #{ daily: ["09:00-17:00"] } });
 "##;
         insta::assert_snapshot!(faults(&[("a.rhai", text)]), @r#"
         a.rhai:1:1: the key `action` is missing: an action, `"NAME*"` or `"*"`, or an array of them [PV-RULE-005]
@@ -195,21 +216,24 @@ approval("i", #{ action: "refund", stages: [], target: "1h", calendar: 7 });
         a.rhai:5:89: `on_expiry`: `rejct` is not what becomes of it then [PV-RULE-004]; did you mean `reject`?
         a.rhai:6:47: `approvers` belongs into each of the `stages` [PV-RULE-004]
         a.rhai:6:70: `required` belongs into each of the `stages` [PV-RULE-004]
-        a.rhai:7:72: `stages`: `approvers`: there is no role `manger` in the configuration [PV-RULE-006]; did you mean `manager`?
-        a.rhai:8:36: `stages`: there is no key `aprovers` here [PV-RULE-003]; did you mean `approvers`?
+        a.rhai:7:87: `stages`: `approvers`: there is no role `manger` in the configuration [PV-RULE-006]; did you mean `manager`?
+        a.rhai:8:48: `stages`: there is no key `aprovers` here [PV-RULE-003]; did you mean `approvers`?
         a.rhai:8:87: `expires_after`: `soon` is not a duration; write a number and a unit: ms, s, m, h or d [PV-RULE-004]
         a.rhai:9:44: `stages`: wants 1 to 16 stages, not 0 [PV-RULE-004]
         a.rhai:9:72: `calendar`: wants a text, not `7` [PV-RULE-004]
+        a.rhai:10:44: `target`: `1d` is in days, which a calendar does not count; write its opening hours, such as `8h` for a day's [PV-RULE-004]
+        a.rhai:11:60: `calendar`: there is no calendar `ofice` in the policy [PV-RULE-019]; did you mean `office`?
         "#);
     }
 
     #[test]
-    fn what_does_nothing_yet_is_a_warning() {
-        let policy =
-            policy(r#"approval("a", #{ action: "refund", target: "1h", calendar: "berlin" });"#);
-        insta::assert_snapshot!(lines(policy.warnings()), @r#"
-        a.rhai:1:44: `target` is not used yet: this version has no clocks [PV-RULE-016]
-        a.rhai:1:60: `calendar` is not used yet: this version has no clocks [PV-RULE-016]
-        "#);
+    fn a_calendar_by_which_nothing_counts_is_a_warning() {
+        let policy = policy(
+            r#"calendar("office", #{ timezone: "UTC", hours: #{ daily: ["09:00-17:00"] } });
+approval("a", #{ action: "refund", target: "1h", calendar: "office" });
+approval("b", #{ action: "refund", remind_after: "1h", calendar: "office" });
+approval("c", #{ action: "refund", calendar: "office" });"#,
+        );
+        insta::assert_snapshot!(lines(policy.warnings()), @"a.rhai:4:46: `calendar` counts nothing: give `target`, `remind_after` or `expires_after` [PV-RULE-016]");
     }
 }

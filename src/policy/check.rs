@@ -33,6 +33,8 @@ pub(super) struct Report {
     pub(super) imports: Vec<(String, Position)>,
     /// The places of registrations.
     pub(super) registrations: Vec<(&'static str, Position)>,
+    /// The names of the calendars that are registered, where they are written out.
+    pub(super) calendars: BTreeSet<String>,
     /// Where the parts of registrations stand.
     pub(super) spots: Spots,
     /// The properties that the file reads.

@@ -77,6 +77,35 @@ pub(super) const GATE_KEYS: &[Key] = &[
     ),
 ];
 
+/// The conditions of the rule kinds about tickets, by name.
+pub(super) const TICKET_KEYS: &[Key] = &[
+    optional(
+        "categories",
+        Takes::Texts,
+        "the ticket's category is one of these",
+    ),
+    optional(
+        "channels",
+        Takes::Texts,
+        "the conversation's channel is one of these",
+    ),
+    optional(
+        "segments",
+        Takes::Texts,
+        "the customer's segment is one of these",
+    ),
+    optional(
+        "teams",
+        Takes::Teams,
+        "the team on the ticket is one of these",
+    ),
+    optional(
+        "when",
+        Takes::Closure,
+        "answers `true`; asked last, and only if the data above holds",
+    ),
+];
+
 /// What the key `history` means.
 const HISTORY_DOC: &str = "what of the past the closures look at, as `e.history.NAME`";
 
@@ -105,6 +134,7 @@ pub(super) struct Conditions {
     pub(super) channels: Vec<String>,
     pub(super) segments: Vec<String>,
     pub(super) categories: Vec<String>,
+    pub(super) teams: Vec<String>,
     pub(super) sentiment_below: Option<Decimal>,
     /// Normalised.
     pub(super) keywords: Vec<String>,
@@ -165,6 +195,7 @@ pub(super) struct Met<'a> {
     pub(super) channel: Option<&'a str>,
     pub(super) segment: Option<&'a str>,
     pub(super) category: Option<&'a str>,
+    pub(super) team: Option<&'a str>,
     pub(super) sentiment: Option<Decimal>,
     /// The text in which keywords were looked for; empty when there is none.
     pub(super) text: String,
@@ -193,6 +224,22 @@ impl<'a> Met<'a> {
         Self::new(facts, parts.join("\u{1f}"), keywords)
     }
 
+    /// Looks at the facts of a ticket. Where the conversation is not at hand, the ticket still knows
+    /// where it came from.
+    pub(super) fn of_ticket(facts: &'a Facts, keywords: &Keywords) -> Self {
+        let ticket = facts.state.ticket.as_deref();
+        let context = ticket.and_then(|ticket| ticket.context.as_ref());
+        let of_context = |key: &str| context?.customer.get(key)?.as_str();
+        let mut met = Self::new(facts, String::new(), keywords);
+        met.channel = met
+            .channel
+            .or_else(|| context.map(|context| context.channel.as_str()));
+        met.segment = met.segment.or_else(|| of_context("segment"));
+        met.category = ticket.and_then(|ticket| ticket.category.as_deref());
+        met.team = ticket.and_then(|ticket| ticket.team.as_deref());
+        met
+    }
+
     fn new(facts: &'a Facts, text: String, keywords: &Keywords) -> Self {
         let mut hits = vec![0_u64; keywords.words().len().div_ceil(64)];
         keywords.find(&text, |index| hits[index / 64] |= 1 << (index % 64));
@@ -205,6 +252,7 @@ impl<'a> Met<'a> {
                 .draft
                 .as_deref()
                 .and_then(|draft| draft.category.as_deref()),
+            team: None,
             sentiment: facts::sentiment(facts),
             text,
             hits,
@@ -242,6 +290,7 @@ impl Conditions {
             channels: texts_at(map, "channels"),
             segments: texts_at(map, "segments"),
             categories: texts_at(map, "categories"),
+            teams: texts_at(map, "teams"),
             sentiment_below: map.get("sentiment_below").and_then(decimal),
             keywords: texts_at(map, "keywords")
                 .iter()
@@ -267,6 +316,8 @@ impl Conditions {
             Some("segments")
         } else if !among(&self.categories, met.category) {
             Some("categories")
+        } else if !among(&self.teams, met.team) {
+            Some("teams")
         } else if self
             .sentiment_below
             .is_some_and(|bound| met.sentiment.is_none_or(|sentiment| sentiment >= bound))
@@ -318,6 +369,7 @@ impl Conditions {
             "channels" => (self.channels.join(", "), or_nothing(met.channel)),
             "segments" => (self.segments.join(", "), or_nothing(met.segment)),
             "categories" => (self.categories.join(", "), or_nothing(met.category)),
+            "teams" => (self.teams.join(", "), or_nothing(met.team)),
             "sentiment_below" => (
                 self.sentiment_below
                     .map(|bound| bound.to_string())
@@ -337,6 +389,15 @@ impl Conditions {
         }
     }
 
+    /// Tells whether all that these conditions of an `sla` let through, the earlier ones do for sure.
+    pub(super) fn are_covered_by(&self, earlier: &Self) -> bool {
+        earlier.when.is_none()
+            && takes_all(&earlier.categories, &self.categories)
+            && takes_all(&earlier.channels, &self.channels)
+            && takes_all(&earlier.segments, &self.segments)
+            && takes_all(&earlier.teams, &self.teams)
+    }
+
     /// Tells whether nothing at all is asked for.
     pub(super) fn is_open(&self) -> bool {
         self.actions.is_empty()
@@ -344,11 +405,17 @@ impl Conditions {
             && self.channels.is_empty()
             && self.segments.is_empty()
             && self.categories.is_empty()
+            && self.teams.is_empty()
             && self.keywords.is_empty()
             && self.sentiment_below.is_none()
             && self.cooldown.is_none()
             && self.when.is_none()
     }
+}
+
+/// Tells whether one list lets all through that another does; an empty one lets all through.
+fn takes_all(wide: &[String], narrow: &[String]) -> bool {
+    wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(|one| wide.contains(one)))
 }
 
 fn among(wanted: &[String], met: Option<&str>) -> bool {

@@ -11,14 +11,21 @@ use serde_json::Value;
 
 use super::{
     fault,
-    spec::{self, Key, MAX_OBJECT_BYTES, Takes, Wrong, optional, required, text_at, texts_at},
+    spec::{
+        self, Choice, Key, MAX_OBJECT_BYTES, Takes, Wrong, optional, required, span_at, text_at,
+        texts_at,
+    },
     value::{Raised, raise, to_json},
 };
 use crate::domain::{
     approval::Stage,
     directory::Directory,
-    effect::{Effect, Escalate, TicketChoice, TicketDraft, TicketPatch},
+    effect::{
+        Effect, Escalate, ReportFormat, ReportName, ReportWish, TicketChoice, TicketDraft,
+        TicketPatch,
+    },
     ticket::{Priority, TicketStatus},
+    time::Span,
 };
 
 /// The most effects that one call of a rule may ask for.
@@ -121,6 +128,11 @@ pub(super) const DEFAULT_APPROVER: &str = "manager";
 const UPDATE_TICKET_KEYS: &[Key] = &[
     optional("assignee", Takes::Person, "the new person"),
     optional("category", Takes::Text, "the new category"),
+    optional(
+        "message",
+        Takes::AnyText,
+        "what the customer is told when it becomes resolved; `\"\"` says nothing",
+    ),
     optional("priority", Takes::Priority, "the new priority"),
     optional("status", Takes::Status, "the new status"),
     optional("subject", Takes::Text, "the new line"),
@@ -128,6 +140,41 @@ const UPDATE_TICKET_KEYS: &[Key] = &[
     optional("tags_removed", Takes::Texts, "tags to take off"),
     optional("team", Takes::Team, "the new team"),
     optional("ticket_id", Takes::Text, "which; else the ticket at hand"),
+];
+
+/// The reports that there are.
+const REPORT_NAME: Choice = Choice {
+    what: "a report",
+    words: &["actions", "sla"],
+    shown: "`\"sla\"` or `\"actions\"`",
+};
+/// The forms of a report.
+const REPORT_FORMAT: Choice = Choice {
+    what: "the form of a report",
+    words: &["csv", "html", "table"],
+    shown: "`\"table\"`, `\"csv\"` or `\"html\"`",
+};
+/// How far back a report goes that does not say.
+const REPORT_PERIOD: Span = Span::from_secs(7 * 86_400);
+
+const REPORT_KEYS: &[Key] = &[
+    optional(
+        "format",
+        Takes::OneOf(REPORT_FORMAT),
+        "its form; `table` when not said",
+    ),
+    required("name", Takes::OneOf(REPORT_NAME), "which"),
+    optional(
+        "period",
+        Takes::Duration,
+        "how far back it goes; a week when not said",
+    ),
+    optional(
+        "team",
+        Takes::Team,
+        "about which team; all of them when not said",
+    ),
+    required("to", Takes::Recipients, "for whom"),
 ];
 
 /// Every effect, by name.
@@ -143,6 +190,11 @@ pub(super) const EFFECTS: &[EffectForm] = &[
         takes: Arguments::Values(&[required("reason", Takes::Text, "why")]),
     },
     EffectForm {
+        name: "digest",
+        doc: "Posts to a channel what is open, overdue and waiting.",
+        takes: Arguments::Values(&[required("to", Takes::Channel, "the channel")]),
+    },
+    EffectForm {
         name: "escalate",
         doc: "Says that the conversation needs a person.",
         takes: Arguments::Map(ESCALATE_KEYS),
@@ -154,6 +206,11 @@ pub(super) const EFFECTS: &[EffectForm] = &[
             required("to", Takes::Recipients, "whom"),
             required("text", Takes::Text, "what"),
         ]),
+    },
+    EffectForm {
+        name: "report",
+        doc: "Sends a report about a time that is over.",
+        takes: Arguments::Map(REPORT_KEYS),
     },
     EffectForm {
         name: "require_approval",
@@ -196,7 +253,7 @@ pub(super) const EFFECTS: &[EffectForm] = &[
 ];
 
 /// Effects of later versions, by name.
-pub(super) const LATER: &[&str] = &["digest", "start_procedure"];
+pub(super) const LATER: &[&str] = &["start_procedure"];
 
 /// Registers the effects; names are checked against `directory`.
 pub(super) fn register(engine: &mut Engine, directory: &Arc<Directory>) {
@@ -216,17 +273,7 @@ pub(super) fn register(engine: &mut Engine, directory: &Arc<Directory>) {
         checked(UPDATE_TICKET_KEYS, &map, &known)?;
         Ok(Effect::UpdateTicket(patch(&map)))
     });
-    let known = Arc::clone(directory);
-    engine.register_fn(
-        "notify",
-        move |to: Dynamic, text: ImmutableString| -> Result<Effect, Raised> {
-            tolerated(Takes::Recipients.check(&to, &known))?;
-            Ok(Effect::Notify {
-                to: spec::texts_of(&to),
-                text: filled("text", &text)?,
-            })
-        },
-    );
+    register_posts(engine, directory);
     engine
         .register_fn(
             "send_message",
@@ -243,6 +290,35 @@ pub(super) fn register(engine: &mut Engine, directory: &Arc<Directory>) {
         })
         .register_fn("resolve", || Effect::Resolve);
     register_gates(engine, directory);
+}
+
+/// Registers what is told to teammates.
+fn register_posts(engine: &mut Engine, directory: &Arc<Directory>) {
+    let known = Arc::clone(directory);
+    engine.register_fn(
+        "digest",
+        move |to: ImmutableString| -> Result<Effect, Raised> {
+            tolerated(Takes::Channel.check(&Dynamic::from(to.clone()), &known))?;
+            Ok(Effect::Digest { to: to.into() })
+        },
+    );
+    let known = Arc::clone(directory);
+    engine.register_fn("report", move |map: Map| -> Result<Effect, Raised> {
+        checked(REPORT_KEYS, &map, &known)?;
+        let wish = report(&map).ok_or_else(|| raise("the report has no name"))?;
+        Ok(Effect::Report(wish))
+    });
+    let known = Arc::clone(directory);
+    engine.register_fn(
+        "notify",
+        move |to: Dynamic, text: ImmutableString| -> Result<Effect, Raised> {
+            tolerated(Takes::Recipients.check(&to, &known))?;
+            Ok(Effect::Notify {
+                to: spec::texts_of(&to),
+                text: filled("text", &text)?,
+            })
+        },
+    );
 }
 
 /// Registers what has to do with actions.
@@ -329,7 +405,7 @@ fn filled(what: &str, text: &str) -> Result<String, Raised> {
 
 fn checked(keys: &[Key], map: &Map, directory: &Directory) -> Result<(), Raised> {
     let mut found = spec::check_map(&[keys], map, directory).into_iter();
-    found.try_for_each(|(_, wrong)| tolerated(Err(wrong)))
+    found.try_for_each(|wrong| tolerated(Err(wrong)))
 }
 
 /// Lets pass what is only worth mending.
@@ -385,10 +461,29 @@ fn draft(map: &Map) -> TicketDraft {
     }
 }
 
+fn report(map: &Map) -> Option<ReportWish> {
+    Some(ReportWish {
+        name: match text_at(map, "name")?.as_str() {
+            "actions" => ReportName::Actions,
+            "sla" => ReportName::Sla,
+            _ => return None,
+        },
+        to: texts_at(map, "to"),
+        period: span_at(map, "period").unwrap_or(REPORT_PERIOD),
+        format: match text_at(map, "format").as_deref() {
+            Some("csv") => ReportFormat::Csv,
+            Some("html") => ReportFormat::Html,
+            _ => ReportFormat::Table,
+        },
+        team: text_at(map, "team"),
+    })
+}
+
 fn patch(map: &Map) -> TicketPatch {
     TicketPatch {
         ticket_id: text_at(map, "ticket_id"),
         status: text_at(map, "status").and_then(|text| TicketStatus::parse(&text)),
+        message: text_at(map, "message"),
         priority: priority(map),
         category: text_at(map, "category"),
         assignee: text_at(map, "assignee"),
@@ -399,7 +494,7 @@ fn patch(map: &Map) -> TicketPatch {
     }
 }
 
-fn priority(map: &Map) -> Option<Priority> {
+pub(super) fn priority(map: &Map) -> Option<Priority> {
     text_at(map, "priority").and_then(|text| Priority::parse(&text))
 }
 
@@ -450,120 +545,4 @@ impl EffectForm {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::policy::testing::{faults, lines, message, policy};
-
-    fn asked(then: &str) -> Vec<Effect> {
-        let text = format!("on(\"conversation.message\", \"r\", #{{ then: |e| {then} }});");
-        let verdict = policy(&text).judge(&message("hi"));
-        assert_eq!(verdict.failures, [], "{then}");
-        verdict
-            .fired
-            .into_iter()
-            .flat_map(|fired| fired.effects)
-            .collect()
-    }
-
-    #[test]
-    fn what_is_asked_of_actions_says_all_that_it_was_given() {
-        let params = json!({"phone": "+49", "amount": "80.10", "deep": [{"a": true}]});
-        let Value::Object(mut params) = params else {
-            panic!("an object")
-        };
-        params["amount"] = serde_json::from_str("80.10").expect("a number");
-        assert_eq!(
-            asked(
-                "run_action(\"refund\", #{ phone: \"+49\", amount: 80.10, none: e.phone.from, deep: [#{ a: true }] })"
-            ),
-            [Effect::RunAction {
-                name: "refund".to_owned(),
-                params
-            }]
-        );
-        assert_eq!(
-            asked(
-                "[deny(\"no\"), require_confirmation(\"Sure?\"), require_approval(#{ approvers: \"admin\", required: 2 }), require_approval(#{})]"
-            ),
-            [
-                Effect::Deny {
-                    reason: "no".to_owned()
-                },
-                Effect::RequireConfirmation {
-                    prompt: "Sure?".to_owned()
-                },
-                Effect::RequireApproval {
-                    approvers: vec!["admin".to_owned()],
-                    required: 2
-                },
-                Effect::RequireApproval {
-                    approvers: vec!["manager".to_owned()],
-                    required: 1
-                },
-            ]
-        );
-    }
-
-    #[test]
-    fn what_is_wrong_with_them_is_told_at_load() {
-        let text = r#"on("action.requested", "a", #{ then: |e| [
-    deny(""), deny(), deny(7), require_confirmation(" "),
-    require_approval(#{ aprovers: ["manager"], required: 0 }), require_approval(#{ approvers: ["manger", 7] }),
-    require_approval(#{ approvers: "nobody", required: 1.5 }),
-    run_action("", #{}), run_action("refund*", #{}), run_action("refund", "x"), run_action("refund", #{ f: tag("x") }),
-] });
-"#;
-        insta::assert_snapshot!(faults(&[("a.rhai", text)]), @r#"
-        a.rhai:2:10: `reason`: the text is empty [PV-RULE-004]
-        a.rhai:2:15: `deny` is written `deny(reason)` [PV-RULE-009]
-        a.rhai:2:28: `reason`: wants a text, not `7` [PV-RULE-004]
-        a.rhai:2:53: `prompt`: the text is empty [PV-RULE-004]
-        a.rhai:3:25: there is no key `aprovers` here [PV-RULE-003]; did you mean `approvers`?
-        a.rhai:3:58: `required`: wants a whole number from 1 to 100, not `0` [PV-RULE-004]
-        a.rhai:3:96: `approvers`: there is no role `manger` in the configuration [PV-RULE-006]; did you mean `manager`?
-        a.rhai:3:106: `approvers`: wants a role, or an array of them, not `7` [PV-RULE-004]
-        a.rhai:4:36: `approvers`: there is no role `nobody` in the configuration [PV-RULE-006]
-        a.rhai:4:56: `required`: wants a whole number from 1 to 100, not `1.5` [PV-RULE-004]
-        a.rhai:5:16: `name`: the text is empty [PV-RULE-004]
-        a.rhai:5:37: `name`: `refund*` is not the name of an action [PV-RULE-004]
-        a.rhai:5:75: `params`: wants a map of texts, numbers, flags, lists and maps, not the text `x` [PV-RULE-004]
-        "#);
-    }
-
-    #[test]
-    fn an_unknown_action_is_worth_a_warning_and_no_more() {
-        let policy = policy(
-            "on(\"conversation.message\", \"a\", #{ then: |e| run_action(\"refnd\", #{}) });\n\
-             on(\"conversation.message\", \"b\", #{ then: |e| run_action(\"refund\", #{}) });",
-        );
-        insta::assert_snapshot!(lines(policy.warnings()), @r#"a.rhai:1:57: `name`: there is no action `refnd` in the configuration [PV-RULE-017]; did you mean `refund`?"#);
-        assert_eq!(policy.judge(&message("hi")).fired.len(), 2);
-    }
-
-    #[test]
-    fn what_only_shows_when_it_is_asked_for_fails_the_rule() {
-        for (then, expected) in [
-            (
-                "run_action(\"refund\", #{ f: tag(\"x\") })",
-                "cannot be written as JSON",
-            ),
-            (
-                "{ let a = \"\"; a.pad(100000, 'a'); run_action(\"refund\", #{ a: a }) }",
-                "too large",
-            ),
-            (
-                "require_approval(#{ approvers: [\"man\" + \"ger\"] })",
-                "there is no role `manger`",
-            ),
-            ("deny(\"\" + \" \")", "the reason is empty"),
-        ] {
-            let text = format!("on(\"conversation.message\", \"r\", #{{ then: |e| {then} }});");
-            let verdict = policy(&text).judge(&message("hi"));
-            assert_eq!(verdict.fired, [], "{then}");
-            let error = &verdict.failures[0].error;
-            assert!(error.contains(expected), "{then}: {error}");
-        }
-    }
-}
+mod tests;

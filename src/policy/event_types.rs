@@ -44,17 +44,11 @@ pub(super) fn check(name: &str) -> Result<(), Wrong> {
         return Ok(());
     }
     if LATER.contains(&name) {
-        return Err(Wrong {
-            code: fault::LATER,
-            message: format!("the event type `{name}` is not yet known to this version"),
-            hint: None,
-            element: None,
-        });
+        let message = format!("the event type `{name}` is not yet known to this version");
+        return Err(Wrong::new(fault::LATER, message));
     }
     Err(Wrong {
-        code: fault::EVENT,
-        message: format!("there is no event type `{name}`"),
         hint: nearest(name, KNOWN.iter().chain(LATER).copied()),
-        element: None,
+        ..Wrong::new(fault::EVENT, format!("there is no event type `{name}`"))
     })
 }

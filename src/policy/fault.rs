@@ -84,9 +84,13 @@ pub(super) const REGISTRATION: &str = "PV-RULE-015";
 pub(super) const USELESS: &str = "PV-RULE-016";
 /// An action that no configuration defines, or a role that nobody holds.
 pub(super) const UNKNOWN: &str = "PV-RULE-017";
+/// A team that is told things and has no channel.
+pub(super) const QUIET: &str = "PV-RULE-018";
+/// A calendar that does not exist, or never opens again.
+pub(super) const CALENDAR: &str = "PV-RULE-019";
 
 /// The codes of what is only worth mending.
-const WARNINGS: [&str; 2] = [USELESS, UNKNOWN];
+const WARNINGS: [&str; 3] = [USELESS, UNKNOWN, QUIET];
 
 /// Every code with its remedy.
 pub const CODES: &[(&str, &str)] = &[
@@ -151,6 +155,14 @@ pub const CODES: &[(&str, &str)] = &[
     (
         UNKNOWN,
         "Define the action in `actions/`, or give the role to somebody; nothing comes of it before.",
+    ),
+    (
+        QUIET,
+        "Give the team a `channel` in `provost.toml`; without one each of its members is told alone.",
+    ),
+    (
+        CALENDAR,
+        "Name a `calendar` of the rules, and let each have some open time in the 366 days to come.",
     ),
 ];
 

@@ -48,6 +48,7 @@ pub(super) struct Judge {
     by_event: HashMap<String, Candidates>,
     gates: Gates,
     routes: Vec<usize>,
+    slas: Vec<usize>,
     /// Whether any rule declares a history.
     recalls: bool,
 }
@@ -85,11 +86,14 @@ impl Judge {
         let mut bits = Bits::default();
         let mut sieves = Vec::with_capacity(rules.len());
         let mut by_event: HashMap<String, Candidates> = HashMap::new();
-        let mut routes = Vec::new();
+        let (mut routes, mut slas) = (Vec::new(), Vec::new());
         for (index, rule) in rules.iter().enumerate() {
             sieves.push(bits.sieve(&rule.conditions));
             if matches!(rule.action, Action::Route { .. }) {
                 routes.push(index);
+            }
+            if matches!(rule.action, Action::Sla(_)) {
+                slas.push(index);
             }
             for kind in rule.on.iter().filter(|kind| *kind != GATED) {
                 let candidates = by_event.entry(kind.clone()).or_default();
@@ -113,6 +117,7 @@ impl Judge {
             keywords,
             by_event,
             routes,
+            slas,
         })
     }
 
@@ -195,18 +200,35 @@ impl Judge {
     /// Asks the `route` rules; the first that matches counts.
     pub(super) fn route(&self, facts: &Facts) -> (Option<Route>, Vec<RuleFailure>) {
         let met = Met::of_draft(facts, &self.keywords);
-        let met_bits = self.bits.met(&met);
-        let mut lazy = Lazy::new(facts);
+        let (rule, failures) = self.first(&self.routes, &met, &mut Lazy::new(facts));
+        (rule.and_then(Rule::destination), failures)
+    }
+
+    /// Asks the `sla` rules; the first that matches counts.
+    pub(super) fn sla(&self, facts: &Facts) -> (Option<&str>, Vec<RuleFailure>) {
+        let met = Met::of_ticket(facts, &self.keywords);
+        let (rule, failures) = self.first(&self.slas, &met, &mut Lazy::plain(facts));
+        (rule.map(|rule| &*rule.name), failures)
+    }
+
+    /// Gives the first rule of those at `indices` that holds, and those before it that failed.
+    fn first(
+        &self,
+        indices: &[usize],
+        met: &Met,
+        lazy: &mut Lazy,
+    ) -> (Option<&Rule>, Vec<RuleFailure>) {
+        let met_bits = self.bits.met(met);
         let mut failures = Vec::new();
-        for &index in &self.routes {
+        for &index in indices {
             let rule = &self.rules[index];
             if !self.sieves[index].lets_through(met_bits)
-                || rule.conditions.first_unmet(&rule.name, &met).is_some()
+                || rule.conditions.first_unmet(&rule.name, met).is_some()
             {
                 continue;
             }
-            match self.holds(rule, &mut lazy) {
-                Ok(Ok(())) => return (rule.destination(), failures),
+            match self.holds(rule, lazy) {
+                Ok(Ok(())) => return (Some(rule), failures),
                 Ok(Err(_)) => {}
                 Err(failure) => failures.push(failure),
             }

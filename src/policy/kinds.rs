@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rhai::{Array, Dynamic, Engine, FnPtr, GlobalRuntimeState, Map, NativeCallContext, Position};
 
 use super::{
-    anomaly, approval, escalation, function, limit, on, route,
+    anomaly, approval, calendar, escalation, function, limit, on, route,
     rule::{Checked, Made},
-    schedule,
+    schedule, sla,
     spec::{Key, Wrong},
     value::{Raised, raise},
 };
@@ -42,16 +42,15 @@ pub(super) struct Kind {
 pub(super) const KINDS: &[&Kind] = &[
     &anomaly::KIND,
     &approval::KIND,
+    &calendar::KIND,
     &escalation::KIND,
     &function::KIND,
     &limit::KIND,
     &on::KIND,
     &route::KIND,
     &schedule::KIND,
+    &sla::KIND,
 ];
-
-/// Rule kinds of later versions, by name.
-pub(super) const LATER: &[&str] = &["calendar", "sla"];
 
 /// The review of a kind whose keys say nothing about one another.
 pub(super) fn unreviewed(_map: &Map, _directory: &Directory) -> Vec<(&'static str, Wrong)> {

@@ -171,8 +171,9 @@ limit("j", #{ action: [], max_count: 1, history: #{}, channels: "web", keywords:
         a.rhai:7:65: the closure takes one argument: `|e| …` [PV-RULE-004]
         a.rhai:7:99: the event has no field `parms` [PV-RULE-008]; did you mean `params`?
         a.rhai:8:57: the event has no field `requst` [PV-RULE-008]; did you mean `request`?
-        a.rhai:8:83: `history`: `past`: the key `window` is missing: a duration such as `"30m"` [PV-RULE-005]
-        a.rhai:9:56: `history`: `no`: wants a map such as `#{ refunds: #{ action: "refund", by: "customer", window: "24h" } }`, not `7` [PV-RULE-004]
+        a.rhai:8:92: `history`: `past`: the key `window` is missing: a duration such as `"30m"` [PV-RULE-005]
+        a.rhai:9:100: `history`: `past`: there is no key `bye` here [PV-RULE-003]; did you mean `by`?
+        a.rhai:9:120: `history`: `no`: wants a map such as `#{ refunds: #{ action: "refund", by: "customer", window: "24h" } }`, not `7` [PV-RULE-004]
         a.rhai:10:23: `action`: the array is empty [PV-RULE-004]
         a.rhai:10:50: `history`: wants 1 to 16 histories, not 0 [PV-RULE-004]
         a.rhai:10:65: `channels`: wants an array of texts, not the text `web` [PV-RULE-004]
@@ -191,7 +192,7 @@ limit("b", #{ action: "none*", max_count: 1, history: #{ past: #{ action: "refnd
         a.rhai:1:24: `action`: there is no action `refnd` in the configuration [PV-RULE-017]; did you mean `refund`?
         a.rhai:1:74: `approvers` are asked where `otherwise` is `approval`, and not here [PV-RULE-016]
         a.rhai:2:23: `action`: there is no action `none*` in the configuration [PV-RULE-017]
-        a.rhai:2:55: `history`: `past`: `action`: there is no action `refnd` in the configuration [PV-RULE-017]; did you mean `refund`?
+        a.rhai:2:75: `history`: `past`: `action`: there is no action `refnd` in the configuration [PV-RULE-017]; did you mean `refund`?
         "#);
     }
 }

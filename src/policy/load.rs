@@ -26,7 +26,9 @@ use super::{
     rule::{Action, Rule},
     sandbox::{self, LOAD_OPERATIONS},
     sources::Sources,
+    spec::Step,
     strict,
+    terms::{self, Ledger},
 };
 use crate::domain::{anomaly::Watch, directory::Directory};
 
@@ -44,6 +46,8 @@ pub(super) struct Loaded {
     pub(super) schedules: Vec<Schedule>,
     /// What is watched.
     pub(super) watches: Vec<Watch>,
+    /// Its calendars, and what is promised by them.
+    pub(super) ledger: Ledger,
     /// What is worth mending.
     pub(super) warnings: Vec<Fault>,
 }
@@ -92,9 +96,14 @@ pub(super) fn load(
     for registration in collector.take() {
         maker.make(registration);
     }
+    let registered = std::mem::take(&mut maker.calendars);
     let made = maker.finish(&mut faults, &mut warnings);
     let (rules, summaries): (Vec<Rule>, Vec<RuleSummary>) = made.into_iter().unzip();
     let schedules = schedules(&rules, &reports, &mut faults);
+    // What a file names that cannot be read is not known, so nothing is said of it.
+    if library.files().count() == sources.files.len() {
+        faults.extend(terms::check(&rules, registered, &reports, &directory));
+    }
     let watches = Watch::completed(rules.iter().filter_map(Rule::watch).collect());
     tidy(&mut faults);
     tidy(&mut warnings);
@@ -102,6 +111,7 @@ pub(super) fn load(
         return Err(faults);
     }
     Ok(Loaded {
+        ledger: Ledger::of(&rules)?,
         engine,
         strict,
         rules,
@@ -305,22 +315,21 @@ fn schedules(
         match Schedule::new(Arc::clone(&rule.name), cron, *timezone) {
             Ok(schedule) => schedules.push(schedule),
             Err((message, hint)) => {
-                let wrong = super::spec::Wrong {
-                    code: fault::CRON,
-                    message,
-                    hint,
-                    element: None,
-                };
-                let at = reports.get(&rule.home.file).map_or(rule.home.at, |report| {
-                    report.spots.key(rule.home.at, 1, "cron", &wrong)
-                });
-                faults.push(
-                    Fault::new(wrong.code, &rule.home.file, at, wrong.message).hinted(wrong.hint),
-                );
+                let at = place_of(rule, "cron", reports);
+                let fault = Fault::new(fault::CRON, &rule.home.file, at, message);
+                faults.push(fault.hinted(hint));
             }
         }
     }
     schedules
+}
+
+/// Gives the place of what a rule has under a key.
+pub(super) fn place_of(rule: &Rule, key: &str, reports: &BTreeMap<Arc<str>, Report>) -> Position {
+    let path = [Step::Key(key.to_owned())];
+    reports.get(&rule.home.file).map_or(rule.home.at, |report| {
+        report.spots.key(rule.home.at, 1, &path)
+    })
 }
 
 /// Sorts faults by place, and tells each once; what a file raised is left out where more is known.
@@ -358,11 +367,11 @@ route("r", #{ assign: "leastopen" });
 schedule("s", #{ cron: "0 9 * * 1", then: || resolve() });
 schedule("t", #{ cron: "0 9 * * Mon", timezone: "Europe/Berln", then: |a, b| resolve() });
 escalation("x", #{ channels: "web", sentiment_below: 2, ticket: "old", when: true });
-sla("l", #{ segments: ["gold"] });
+sla("l", #{ segments: ["gold"], calendar: "berlin", high: #{ resolution: "8h" } });
 on("procedure.requested", "later", #{ then: |e| start_procedure("a", #{}) });
 let n = naem + 1;
 "##;
-        insta::assert_snapshot!(faults(&[("a.rhai", text)]), @r##"
+        insta::assert_snapshot!(faults(&[("a.rhai", text)]), @r#"
         a.rhai:1:20: there is no key `keywrods` here [PV-RULE-003]; did you mean `keywords`?
         a.rhai:1:47: `priority`: `hihg` is not a priority [PV-RULE-004]; did you mean `high`?
         a.rhai:1:61: `team`: there is no team `biling` in the configuration [PV-RULE-006]; did you mean `billing`?
@@ -382,11 +391,11 @@ let n = naem + 1;
         a.rhai:8:54: `sentiment_below`: wants a number from -1 to 1, not `2` [PV-RULE-004]
         a.rhai:8:65: `ticket`: wants `true`, `false` or `"new"`, not the text `old` [PV-RULE-004]
         a.rhai:8:78: `when`: wants a closure such as `|e| …`, not `true` [PV-RULE-004]
-        a.rhai:9:1: the rule kind `sla` is not yet known to this version [PV-RULE-014]
+        a.rhai:9:43: `calendar`: there is no calendar `berlin` in the policy [PV-RULE-019]
         a.rhai:10:4: the event type `procedure.requested` is not yet known to this version [PV-RULE-014]
         a.rhai:10:49: the effect `start_procedure` is not yet known to this version [PV-RULE-014]
         a.rhai:11:9: the variable `naem` is not defined [PV-RULE-010]
-        "##);
+        "#);
     }
 
     #[test]
@@ -517,6 +526,7 @@ on("conversation.message", "a", #{
         );
         insta::assert_snapshot!(lines(policy.warnings()), @r##"
         a.rhai:1:1: the rule `a` never fires: `keywords` and `sentiment_below` hold for `conversation.message` only [PV-RULE-016]
+        a.rhai:2:23: the team `support` has no channel: only its members are told [PV-RULE-018]; add channel = "#…" below [teams.support]
         a.rhai:3:1: the route `never` never counts: `all` before it takes everything [PV-RULE-016]
         "##);
     }

@@ -12,7 +12,7 @@ use super::{
     host::GROUPS,
     kinds::KINDS,
     shape::Holds,
-    spec::Key,
+    spec::{Key, Takes},
 };
 
 /// Every part: the name of its place in the document, and its text.
@@ -44,10 +44,34 @@ fn keys() -> String {
     let mut text = String::new();
     for kind in KINDS {
         let _ = writeln!(text, "**`{}`** {}\n", kind.signature, kind.doc);
-        text.push_str(&table(kind.keys.iter().flat_map(|group| group.iter())));
+        let keys = || kind.keys.iter().flat_map(|group| group.iter());
+        text.push_str(&table(keys()));
         text.push('\n');
+        for (names, inner) in inner(keys()) {
+            let _ = writeln!(text, "In {}:\n", names.join(", "));
+            text.push_str(&table(inner.iter()));
+            text.push('\n');
+        }
     }
     text
+}
+
+/// Gives the maps inside of what keys take: the keys that take such a map, and what it holds.
+fn inner<'a>(keys: impl Iterator<Item = &'a Key>) -> Vec<(Vec<String>, &'static [Key])> {
+    let mut found: Vec<(Takes, Vec<String>, &'static [Key])> = Vec::new();
+    for key in keys {
+        // A rule's own history looks the same everywhere, and is described in words.
+        let Some(held) = key.takes.inner().filter(|_| key.takes != Takes::History) else {
+            continue;
+        };
+        let name = format!("`{}`", key.name);
+        match found.iter_mut().find(|(takes, ..)| *takes == key.takes) {
+            Some((_, names, _)) => names.push(name),
+            None => found.push((key.takes, vec![name], held)),
+        }
+    }
+    let parts = found.into_iter();
+    parts.map(|(_, names, held)| (names, held)).collect()
 }
 
 fn effects() -> String {

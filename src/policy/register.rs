@@ -4,20 +4,20 @@
 //! computed. Each fault is put at its key where the map is written out.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
 use rhai::{Dynamic, FnPtr, Map, Position};
 
 use super::{
-    RuleSummary,
+    RuleSummary, calendar,
     check::Report,
     fault::{self, Fault, Severity},
     kinds::Registration,
     names::Library,
     rule::{Action, Checked, Home, Rule},
-    spec::{self, Takes, Wrong},
+    spec::{self, Step, Takes, Wrong},
 };
 use crate::domain::directory::Directory;
 
@@ -30,6 +30,8 @@ pub(super) struct Maker<'a> {
     reports: &'a BTreeMap<Arc<str>, Report>,
     directory: &'a Directory,
     named: HashMap<Arc<str>, String>,
+    /// The names of the calendars that were registered, whatever is wrong with them.
+    pub(super) calendars: BTreeSet<String>,
     made: Vec<(Rule, RuleSummary)>,
     faults: Vec<Fault>,
     warnings: Vec<Fault>,
@@ -47,6 +49,7 @@ impl<'a> Maker<'a> {
             reports,
             directory,
             named: HashMap::new(),
+            calendars: BTreeSet::new(),
             made: Vec::new(),
             faults: Vec::new(),
             warnings: Vec::new(),
@@ -103,7 +106,7 @@ impl<'a> Maker<'a> {
 
     fn name(&mut self, registration: &Registration) -> Option<Arc<str>> {
         let index = registration.arguments.len() - 2;
-        let at = self.argument(registration, index, None);
+        let at = self.argument(registration, index, &[]);
         let text = spec::text(&registration.arguments[index])
             .filter(|text| !text.trim().is_empty() && text.len() <= MAX_NAME_BYTES);
         let Some(text) = text else {
@@ -111,6 +114,9 @@ impl<'a> Maker<'a> {
             self.fault(registration, at, Wrong::new(fault::VALUE, message));
             return None;
         };
+        if registration.kind.name == calendar::KIND_NAME {
+            self.calendars.insert(text.clone());
+        }
         let name: Arc<str> = text.into();
         let place = format!(
             "{}:{}",
@@ -132,7 +138,7 @@ impl<'a> Maker<'a> {
         }
         let given = &registration.arguments[0];
         if let Err(wrong) = Takes::Events.check(given, self.directory) {
-            let at = self.argument(registration, 0, wrong.element);
+            let at = self.argument(registration, 0, &wrong.path);
             self.fault(registration, at, wrong);
         }
         spec::texts_of(given)
@@ -141,7 +147,7 @@ impl<'a> Maker<'a> {
     fn map(&mut self, registration: &Registration) -> Option<Map> {
         let index = registration.arguments.len() - 1;
         let Some(map) = registration.arguments[index].clone().try_cast::<Map>() else {
-            let at = self.argument(registration, index, None);
+            let at = self.argument(registration, index, &[]);
             let message = format!(
                 "`{}` is written `{}`",
                 registration.kind.name, registration.kind.signature
@@ -153,26 +159,22 @@ impl<'a> Maker<'a> {
         for (name, value) in &map {
             let takes = spec::find(registration.kind.keys, name).map(|key| key.takes);
             if let Some(wrong) = self.parameters(registration, takes, value) {
-                wrongs.push((name.to_string(), wrong));
+                wrongs.push(wrong.within(Step::Key(name.to_string())));
             }
         }
-        if wrongs
-            .iter()
-            .all(|(_, wrong)| fault::is_warning(wrong.code))
-        {
-            let reviewed = (registration.kind.review)(&map, self.directory);
-            wrongs.extend(
-                reviewed
-                    .into_iter()
-                    .map(|(key, wrong)| (key.to_owned(), wrong)),
-            );
+        if wrongs.iter().all(|wrong| fault::is_warning(wrong.code)) {
+            let reviewed = (registration.kind.review)(&map, self.directory).into_iter();
+            wrongs.extend(reviewed.map(|(key, wrong)| match key {
+                "" => wrong,
+                key => wrong.within(Step::Key(key.to_owned())),
+            }));
         }
-        for (key, wrong) in wrongs {
+        for wrong in wrongs {
             let at = self
                 .reports
                 .get(&registration.file)
                 .map_or(registration.at, |report| {
-                    report.spots.key(registration.at, index, &key, &wrong)
+                    report.spots.key(registration.at, index, &wrong.path)
                 });
             self.fault(registration, at, wrong);
         }
@@ -201,15 +203,11 @@ impl<'a> Maker<'a> {
             file.function(pointer.fn_name(), pointer.curry().len() + count)
                 .is_some()
         });
-        (!is_right).then(|| Wrong {
-            code: fault::VALUE,
-            message: match takes {
-                Some(Takes::Timer) => "the closure is written `|| …`".to_owned(),
-                _ => "the closure takes one argument: `|e| …`".to_owned(),
-            },
-            hint: None,
-            element: None,
-        })
+        let message = match takes {
+            Some(Takes::Timer) => "the closure is written `|| …`",
+            _ => "the closure takes one argument: `|e| …`",
+        };
+        (!is_right).then(|| Wrong::new(fault::VALUE, message.to_owned()))
     }
 
     /// Notes what is right but useless.
@@ -223,6 +221,19 @@ impl<'a> Maker<'a> {
                 rule.name
             );
             self.warn(rule, message);
+        }
+        if matches!(rule.action, Action::Sla(_)) {
+            let earlier = self.made.iter().map(|(earlier, _)| earlier);
+            let mut slas = earlier.filter(|earlier| matches!(earlier.action, Action::Sla(_)));
+            let overtaking =
+                slas.find(|earlier| rule.conditions.are_covered_by(&earlier.conditions));
+            if let Some(earlier) = overtaking {
+                let message = format!(
+                    "the sla `{}` never counts: `{}` before it takes every ticket that it would",
+                    rule.name, earlier.name
+                );
+                self.warn(rule, message);
+            }
         }
         if matches!(rule.action, Action::Route { .. }) {
             let overtaking = self.made.iter().find(|(earlier, _)| {
@@ -247,16 +258,11 @@ impl<'a> Maker<'a> {
         ));
     }
 
-    fn argument(
-        &self,
-        registration: &Registration,
-        index: usize,
-        element: Option<usize>,
-    ) -> Position {
+    fn argument(&self, registration: &Registration, index: usize, path: &[Step]) -> Position {
         self.reports
             .get(&registration.file)
             .map_or(registration.at, |report| {
-                report.spots.argument(registration.at, index, element)
+                report.spots.argument(registration.at, index, path)
             })
     }
 

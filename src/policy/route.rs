@@ -1,12 +1,14 @@
 //! The rule kind `route`: where a ticket goes. The first that matches counts.
 
+use rhai::Map;
+
 use super::{
     condition::{CONDITION_KEYS, Conditions},
-    kinds::{Kind, unreviewed},
+    kinds::Kind,
     rule::{Action, Checked, Made},
-    spec::{Key, Takes, optional, required, text_at},
+    spec::{Key, Takes, Wrong, optional, quiet_team, required, text_at},
 };
-use crate::domain::effect::Assign;
+use crate::domain::{directory::Directory, effect::Assign};
 
 const KEYS: &[Key] = &[
     optional(
@@ -28,9 +30,15 @@ pub(super) const KIND: Kind = Kind {
     signature: "route(name, #{ … })",
     takes_event: false,
     keys: &[CONDITION_KEYS, KEYS],
-    review: unreviewed,
+    review,
     make,
 };
+
+fn review(map: &Map, directory: &Directory) -> Vec<(&'static str, Wrong)> {
+    let team = text_at(map, "team");
+    let quiet = team.and_then(|team| quiet_team(&team, directory));
+    quiet.map(|wrong| ("team", wrong)).into_iter().collect()
+}
 
 #[expect(clippy::unnecessary_wraps, reason = "the signature of every kind")]
 fn make(checked: &Checked) -> Option<Made> {

@@ -12,9 +12,11 @@ use super::{RuleSummary, condition::Conditions};
 use crate::domain::{
     anomaly::Watch,
     budget::Cap,
+    calendar::CalendarSpec,
     effect::{Assign, Effect},
     gate::{ApprovalAsk, Otherwise},
     history::By,
+    sla::SlaPolicy,
 };
 
 /// A loaded rule.
@@ -50,6 +52,10 @@ pub(super) enum Action {
     Limit(Box<Limit>),
     /// Has people decide on a request.
     Approval(Box<Approval>),
+    /// Says which time counts.
+    Calendar(Box<CalendarSpec>),
+    /// Promises something about tickets.
+    Sla(Box<Sla>),
     /// Watches for what is out of the usual.
     Watch(Box<Watch>),
     /// Answers an action that calculates or validates.
@@ -93,6 +99,16 @@ pub(super) struct Approval {
     pub(super) threshold: Option<(String, Decimal)>,
     /// What is asked.
     pub(super) ask: ApprovalAsk,
+    /// How soon it should be decided.
+    pub(super) promise: Option<Arc<SlaPolicy>>,
+}
+
+/// What an `sla` says.
+pub(super) struct Sla {
+    /// What it promises.
+    pub(super) policy: Arc<SlaPolicy>,
+    /// The calendar, by name.
+    pub(super) calendar: Option<String>,
 }
 
 /// Where a rule stands, and what its closures need to be called.

@@ -4,6 +4,7 @@
 //! the check of computed maps, the reading of values, and the reference.
 
 mod known;
+mod nested;
 mod takes;
 
 use rhai::{Dynamic, FnPtr, Map};
@@ -12,7 +13,10 @@ use rust_decimal::Decimal;
 use super::fault::{self, nearest};
 use crate::domain::{directory::Directory, history::By, time::Span};
 
-pub(super) use self::takes::{Choice, MAX_OBJECT_BYTES, Takes};
+pub(super) use self::{
+    known::quiet_team,
+    takes::{Choice, MAX_OBJECT_BYTES, Takes},
+};
 
 /// A key of a map.
 #[derive(Clone, Copy)]
@@ -36,8 +40,19 @@ pub(super) struct Wrong {
     pub(super) message: String,
     /// What to write instead.
     pub(super) hint: Option<String>,
-    /// Which element of an array it is, if one.
-    pub(super) element: Option<usize>,
+    /// The way to it, from the value on; empty: the whole value.
+    pub(super) path: Vec<Step>,
+}
+
+/// A step on the way to what is wrong in a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// To an element of an array.
+    Element(usize),
+    /// To the value under a key.
+    Key(String),
+    /// To a key itself.
+    Name(String),
 }
 
 impl Wrong {
@@ -47,17 +62,27 @@ impl Wrong {
             code,
             message,
             hint: None,
-            element: None,
+            path: Vec::new(),
         }
+    }
+
+    /// Puts it one step further in.
+    pub(super) fn within(mut self, step: Step) -> Self {
+        self.path.insert(0, step);
+        self
+    }
+
+    /// Puts it under a key, which its message names.
+    pub(super) fn under(mut self, key: &str) -> Self {
+        self.message = format!("`{key}`: {}", self.message);
+        self.within(Step::Key(key.to_owned()))
     }
 }
 
 fn wrong(code: &'static str, message: String, hint: Option<String>) -> Wrong {
     Wrong {
-        code,
-        message,
         hint,
-        element: None,
+        ..Wrong::new(code, message)
     }
 }
 
@@ -81,27 +106,19 @@ pub(super) const fn required(name: &'static str, takes: Takes, doc: &'static str
     }
 }
 
-/// Checks a whole map: unknown keys, absent ones, and each value. Answers what is wrong by key.
-pub(super) fn check_map(
-    groups: &[&[Key]],
-    map: &Map,
-    directory: &Directory,
-) -> Vec<(String, Wrong)> {
+/// Checks a whole map: unknown keys, absent ones, and each value. Answers all that is wrong.
+pub(super) fn check_map(groups: &[&[Key]], map: &Map, directory: &Directory) -> Vec<Wrong> {
     let mut found = Vec::new();
     for (name, value) in map {
         match find(groups, name) {
-            None => found.push((name.to_string(), unknown(groups, name))),
+            None => found.push(unknown(groups, name).within(Step::Name(name.to_string()))),
             Some(key) => {
-                if let Err(mut wrong) = key.takes.check(value, directory) {
-                    wrong.message = format!("`{name}`: {}", wrong.message);
-                    found.push((name.to_string(), wrong));
-                }
+                let faults = key.takes.faults(value, directory).into_iter();
+                found.extend(faults.map(|wrong| wrong.under(name)));
             }
         }
     }
-    for key in absent(groups, |name| map.contains_key(name)) {
-        found.push((String::new(), key));
-    }
+    found.extend(absent(groups, |name| map.contains_key(name)));
     found
 }
 

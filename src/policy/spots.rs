@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use rhai::{Expr, Position};
 
-use super::{fault, spec::Wrong};
+use super::spec::Step;
 
 /// The places of the registrations of a file, by the place of the call.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub(super) struct Spots {
 struct Spot {
     at: Position,
     keys: Vec<(String, Position, Spot)>,
-    elements: Vec<Position>,
+    elements: Vec<Spot>,
 }
 
 impl Spots {
@@ -30,29 +30,20 @@ impl Spots {
             .insert(call, arguments.iter().map(Spot::of).collect());
     }
 
-    /// Gives the place of an argument; that of the call when it is not known.
-    pub(super) fn argument(
-        &self,
-        call: Position,
-        index: usize,
-        element: Option<usize>,
-    ) -> Position {
-        self.calls
-            .get(&call)
-            .and_then(|spots| spots.get(index))
-            .map_or(call, |spot| spot.element(element))
+    /// Gives the place of a part of an argument; that of the call when it is not known.
+    pub(super) fn argument(&self, call: Position, index: usize, path: &[Step]) -> Position {
+        self.spot(call, index)
+            .map_or(call, |spot| spot.find(path).unwrap_or(spot.at))
     }
 
-    /// Gives the place of what is wrong with `key` of the map that is the argument `index`.
-    pub(super) fn key(&self, call: Position, index: usize, key: &str, wrong: &Wrong) -> Position {
-        let Some(spot) = self.calls.get(&call).and_then(|spots| spots.get(index)) else {
-            return call;
-        };
-        match spot.keys.iter().find(|(name, ..)| name == key) {
-            None => call,
-            Some((_, at, _)) if wrong.code == fault::KEY => *at,
-            Some((_, _, value)) => value.element(wrong.element),
-        }
+    /// Gives the place of what is wrong with the map that is the argument `index`.
+    pub(super) fn key(&self, call: Position, index: usize, path: &[Step]) -> Position {
+        let spot = self.spot(call, index).filter(|_| !path.is_empty());
+        spot.and_then(|spot| spot.find(path)).unwrap_or(call)
+    }
+
+    fn spot(&self, call: Position, index: usize) -> Option<&Spot> {
+        self.calls.get(&call)?.get(index)
     }
 }
 
@@ -72,17 +63,24 @@ impl Spot {
                     .collect();
             }
             Expr::Array(items, _) => {
-                spot.elements = items.iter().map(Expr::start_position).collect();
+                spot.elements = items.iter().map(Self::of).collect();
             }
             _ => {}
         }
         spot
     }
 
-    fn element(&self, index: Option<usize>) -> Position {
-        index
-            .and_then(|index| self.elements.get(index))
-            .copied()
-            .unwrap_or(self.at)
+    /// Goes a way as far as the places on it are known; `None` where not even the first is.
+    fn find(&self, path: &[Step]) -> Option<Position> {
+        let Some((first, rest)) = path.split_first() else {
+            return Some(self.at);
+        };
+        let of_key = |name: &str| self.keys.iter().find(|(key, ..)| key == name);
+        let inner = match first {
+            Step::Element(index) => self.elements.get(*index)?,
+            Step::Key(name) => &of_key(name)?.2,
+            Step::Name(name) => return Some(of_key(name)?.1),
+        };
+        Some(inner.find(rest).unwrap_or(inner.at))
     }
 }

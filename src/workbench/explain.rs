@@ -4,7 +4,7 @@
 //! condition that failed with what it wanted and what it met. Used by
 //! `provost rules explain`; programs get the same as JSON.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -15,6 +15,8 @@ use crate::{
     domain::{
         effect::Route,
         event::{Event, Rejection},
+        sla::Targets,
+        ticket::Priority,
         time::Timestamp,
     },
     policy::{Considered, Explanation, Finding, Policy},
@@ -147,6 +149,7 @@ fn render_rule(text: &mut String, rule: &Considered) {
         ),
         Finding::Gated { says } => ("YES ", vec![says.clone()]),
         Finding::Routed { route } => ("YES ", vec![route_line(route)]),
+        Finding::Promised { calendar, targets } => ("YES ", promised_lines(calendar, targets)),
         Finding::Overtaken { by } => ("no  ", vec![format!("`{by}` matched first")]),
         Finding::Failed { failure } => (
             "FAIL",
@@ -181,6 +184,18 @@ fn said(value: &Value) -> String {
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     serde_json::to_string(&members).unwrap_or_default()
+}
+
+fn promised_lines(calendar: &str, targets: &BTreeMap<Priority, Targets>) -> Vec<String> {
+    let urgent_first = targets.iter().rev();
+    let of_priority = urgent_first.map(|(priority, targets)| {
+        let each = targets.iter();
+        let each: Vec<String> = each
+            .map(|(metric, target)| format!("{} {target}", metric.as_str()))
+            .collect();
+        format!("{priority}: {} by `{calendar}`", each.join(", "))
+    });
+    of_priority.collect()
 }
 
 fn route_line(route: &Route) -> String {

@@ -72,8 +72,8 @@ impl Terms {
         }
     }
 
-    /// Tells whether a clock goes by these, whatever the zone data was when it last counted.
-    pub fn are(&self, pin: &Pin) -> bool {
+    /// Tells whether they are those that a clock holds on to, whatever the zone data was then.
+    pub fn fit(&self, pin: &Pin) -> bool {
         self.policy.name == pin.policy
             && self.policy.version == pin.policy_version
             && self.calendar.name() == pin.calendar
@@ -102,7 +102,7 @@ impl Book {
     pub fn terms(&self, pin: &Pin) -> Result<&Terms, MissingTerms> {
         let mut known = self.current.iter().chain(&self.pinned);
         known
-            .find(|terms| terms.are(pin))
+            .find(|terms| terms.fit(pin))
             .ok_or_else(|| MissingTerms(pin.clone()))
     }
 }

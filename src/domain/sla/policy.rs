@@ -10,10 +10,12 @@ use std::{
 };
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use sha2::{Digest, Sha256};
 
 use super::Metric;
 use crate::domain::{
     calendar::Calendar,
+    ids::{hex, leading_16},
     ticket::Priority,
     time::{Span, Timestamp},
 };
@@ -156,7 +158,7 @@ impl Deliver {
 pub struct SlaPolicy {
     /// Its name.
     pub name: String,
-    /// The version of the policy that it is a part of.
+    /// The version of its text, which [`SlaPolicy::versioned`] gives.
     pub version: String,
     /// The targets by priority; what has none is not measured.
     pub targets: BTreeMap<Priority, Targets>,
@@ -182,6 +184,22 @@ impl SlaPolicy {
     /// Gives what is promised for a metric at a priority; `None`: nothing.
     pub fn target(&self, metric: Metric, priority: Priority) -> Option<Span> {
         self.targets.get(&priority)?.get(&metric).copied()
+    }
+
+    /// Tells whether it says how soon an approval is decided.
+    pub fn is_of_approvals(&self) -> bool {
+        let mut targets = self.targets.values();
+        targets.any(|targets| targets.contains_key(&Metric::Approval))
+    }
+
+    /// Gives it the version that follows from its text: the same for the same, another for any other.
+    #[must_use]
+    pub fn versioned(mut self) -> Self {
+        self.version.clear();
+        let mut hash = Sha256::new();
+        hash.update(serde_json::to_vec(&self).unwrap_or_default());
+        self.version = hex(&leading_16(hash)[..8]);
+        self
     }
 
     /// Tells whether a metric pauses while the ticket waits for the customer.

@@ -4,9 +4,10 @@ use rhai::{Dynamic, Expr, FnCallExpr, Position};
 
 use super::{Checker, Closure, Form, Reach};
 use crate::policy::{
+    calendar,
     effects::{self, Arguments, EFFECTS, EffectForm},
     fault::{self, nearest},
-    kinds::{self, KINDS, Kind},
+    kinds::{KINDS, Kind},
     names::{native, native_arities},
     spec::{self, Key, Takes, Wrong},
 };
@@ -27,13 +28,8 @@ impl Checker<'_> {
             self.registration(kind, call, at, reach);
         } else if let Some(effect) = EFFECTS.iter().find(|effect| effect.name == name) {
             self.effect(effect, call, at, reach);
-        } else if kinds::LATER.contains(&name) || effects::LATER.contains(&name) {
-            let what = if kinds::LATER.contains(&name) {
-                "rule kind"
-            } else {
-                "effect"
-            };
-            let message = format!("the {what} `{name}` is not yet known to this version");
+        } else if effects::LATER.contains(&name) {
+            let message = format!("the effect `{name}` is not yet known to this version");
             self.fault(fault::LATER, at, message, None);
             self.arguments(call, reach);
         } else {
@@ -141,6 +137,11 @@ impl Checker<'_> {
         reach: &mut Reach,
     ) {
         self.report.registrations.push((kind.name, at));
+        if let (calendar::KIND_NAME, Some(Expr::StringConstant(name, _))) =
+            (kind.name, call.args.first())
+        {
+            self.report.calendars.insert(name.to_string());
+        }
         self.report.spots.note(at, &call.args);
         if call.args.len() != kind.arity() {
             let message = format!("`{}` is written `{}`", kind.name, kind.signature);
@@ -215,17 +216,20 @@ impl Checker<'_> {
     /// Checks a value that is written out; another is left to the run.
     fn literal(&mut self, key: Option<&str>, takes: Takes, value: &Expr) {
         // What holds maps of its own is looked at as a value: its parts have no places here.
-        if matches!(takes, Takes::History | Takes::Stages) {
+        if takes.is_deep() {
             return;
         }
         if let (
             Expr::Array(items, _),
-            Takes::Texts
-            | Takes::Recipients
-            | Takes::Events
-            | Takes::Actions
+            Takes::Actions
+            | Takes::Alerts
             | Takes::Askers
-            | Takes::Roles,
+            | Takes::Events
+            | Takes::Metrics
+            | Takes::Recipients
+            | Takes::Roles
+            | Takes::Teams
+            | Takes::Texts,
         ) = (value, takes)
             && !items.is_empty()
         {

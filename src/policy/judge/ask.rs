@@ -51,6 +51,14 @@ impl<'a> Lazy<'a> {
         }
     }
 
+    /// Begins for rules that gate nothing, whatever the event is.
+    pub(super) fn plain(facts: &'a Facts) -> Self {
+        Self {
+            is_gate: false,
+            ..Self::new(facts)
+        }
+    }
+
     /// Gives the event; a rule that declares histories gets one that knows of them.
     fn event(&mut self, rule: &Rule) -> Dynamic {
         let facts = self.facts;
@@ -77,8 +85,10 @@ impl Judge {
             Action::Approval(approval) => Ok(Asked::Stands(approval.stand(lazy.facts))),
             Action::Limit(limit) => Ok(Asked::Stands(self.stand(rule, limit, lazy)?)),
             Action::Answer(_)
+            | Action::Calendar(_)
             | Action::Effects(_)
             | Action::Route { .. }
+            | Action::Sla(_)
             | Action::Then(_)
             | Action::Timer { .. }
             | Action::Watch(_) => Ok(Asked::Held(self.act(rule, lazy)?)),
@@ -112,8 +122,10 @@ impl Judge {
             Action::Effects(effects) => Ok(effects.clone()),
             Action::Answer(_)
             | Action::Approval(_)
+            | Action::Calendar(_)
             | Action::Limit(_)
             | Action::Route { .. }
+            | Action::Sla(_)
             | Action::Watch(_) => Ok(Vec::new()),
             Action::Then(then) | Action::Timer { then, .. } => {
                 let answer = self.call(rule, then, lazy)?;
@@ -214,8 +226,10 @@ impl Rule {
             }),
             Action::Answer(_)
             | Action::Approval(_)
+            | Action::Calendar(_)
             | Action::Effects(_)
             | Action::Limit(_)
+            | Action::Sla(_)
             | Action::Then(_)
             | Action::Timer { .. }
             | Action::Watch(_) => None,
@@ -232,10 +246,12 @@ impl Rule {
             }),
             Action::Answer(_)
             | Action::Approval(_)
+            | Action::Calendar(_)
             | Action::Effects(_)
             | Action::Limit(_)
             | Action::Then(_)
             | Action::Route { .. }
+            | Action::Sla(_)
             | Action::Watch(_) => true,
         }
     }

@@ -287,6 +287,7 @@ impl Gate {
                     calendar: None,
                     on_expiry: OnExpiry::default(),
                     notify: Vec::new(),
+                    calendar: None,
                 }),
                 Effect::RequireConfirmation { prompt } => self.confirmations.push(Prompt {
                     rule: name(),

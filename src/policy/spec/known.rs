@@ -78,6 +78,20 @@ pub(super) fn team(name: &str, directory: &Directory) -> Result<(), Wrong> {
     }
 }
 
+/// Says that a team has no channel; nothing of the one that stands in while none is configured.
+pub(in crate::policy) fn quiet_team(name: &str, directory: &Directory) -> Option<Wrong> {
+    let team = directory.teams.get(name)?;
+    if team.channel.is_some() || directory.teams == Directory::default().teams {
+        return None;
+    }
+    let message = format!("the team `{name}` has no channel: only its members are told");
+    Some(wrong(
+        fault::QUIET,
+        message,
+        Some(format!("add channel = \"#…\" below [teams.{name}]")),
+    ))
+}
+
 /// Checks the name of a person.
 pub(super) fn person(name: &str, directory: &Directory) -> Result<(), Wrong> {
     named("person", name, directory.people.keys())
@@ -105,6 +119,19 @@ pub(super) fn recipient(text: &str, directory: &Directory) -> Result<(), Wrong> 
         fault::VALUE,
         format!("`{text}` is neither `#channel`, `@person` nor `@team`"),
         hint,
+    ))
+}
+
+/// Checks a `#channel`.
+pub(super) fn channel(text: &str, directory: &Directory) -> Result<(), Wrong> {
+    if text.starts_with('#') {
+        return recipient(text, directory);
+    }
+    let signed = Some(format!("#{text}")).filter(|signed| directory.knows(signed));
+    Err(wrong(
+        fault::VALUE,
+        format!("`{text}` is not a `#channel`"),
+        signed.map(|signed| format!("did you mean `{signed}`?")),
     ))
 }
 

@@ -1,23 +1,23 @@
 //! What the values of keys are: types, forms, and the names that the configuration knows.
 
 use chrono_tz::Tz;
-use rhai::{Dynamic, Map};
+use rhai::Dynamic;
 use rust_decimal::Decimal;
 
 use super::{
-    Key, Wrong, check_map, decimal,
-    known::{action, chosen, person, recipient, role, team},
-    optional, required, text, wrong,
+    Step, Wrong, decimal,
+    known::{action, channel, chosen, person, recipient, role, team},
+    text, wrong,
 };
 use crate::{
     domain::{
         directory::Directory,
         history::By,
+        sla::parse_target,
         ticket::{Priority, TicketStatus},
         time::Span,
     },
     policy::{
-        effects::APPROVAL_KEYS,
         event_types,
         fault::{self, nearest},
         value::{Free, to_json},
@@ -31,8 +31,12 @@ pub(in crate::policy) enum Takes {
     Action,
     /// An action or several, beginnings with a `*` among them.
     Actions,
+    /// `#channel`, `@person`, a team, or `@team` for the ticket's own; one or several.
+    Alerts,
     /// A number that is not negative.
     Amount,
+    /// A text, which may be empty.
+    AnyText,
     /// A role or several, with which somebody asks.
     Askers,
     /// `least_open`, `round_robin` or a person.
@@ -41,6 +45,8 @@ pub(in crate::policy) enum Takes {
     By,
     /// A closure that gets the parameters of a request.
     Calculation,
+    /// `#channel`.
+    Channel,
     /// A closure that gets the event.
     Closure,
     /// A whole number from 1 on.
@@ -55,12 +61,22 @@ pub(in crate::policy) enum Takes {
     Flag,
     /// What a rule wants to know of the past.
     History,
+    /// Dates on which nobody is there, with their names or without.
+    Holidays,
+    /// The windows of each weekday.
+    Hours,
     /// What a window goes by, or a closure that answers its key.
     Key,
+    /// What is done when a breach lasts.
+    Levels,
+    /// A metric or several, of those that may pause.
+    Metrics,
     /// A map that can be written as JSON.
     Object,
     /// One of a few words.
     OneOf(Choice),
+    /// The windows of single dates.
+    Overrides,
     /// A person.
     Person,
     /// A number above 0.
@@ -69,6 +85,8 @@ pub(in crate::policy) enum Takes {
     Priority,
     /// `#channel`, `@person` or `@team`, one or several.
     Recipients,
+    /// How often something comes again.
+    Repeats,
     /// A role or several.
     Roles,
     /// A number from -1 to 1.
@@ -77,8 +95,14 @@ pub(in crate::policy) enum Takes {
     Stages,
     /// A ticket status.
     Status,
+    /// A length of open time.
+    Target,
+    /// The targets of one priority.
+    Targets,
     /// A team.
     Team,
+    /// A team or several.
+    Teams,
     /// A text that is not empty.
     Text,
     /// Several texts.
@@ -89,8 +113,12 @@ pub(in crate::policy) enum Takes {
     Timezone,
     /// A closure that gets nothing, or the event.
     Timer,
+    /// When to warn: once, or several times.
+    WarnAt,
     /// A whole number from 0 on.
     Whole,
+    /// The windows of one day; none: closed.
+    Windows,
 }
 
 /// A few words of which one is to be given.
@@ -104,22 +132,17 @@ pub(in crate::policy) struct Choice {
     pub(in crate::policy) shown: &'static str,
 }
 
-/// The keys of a history that a rule declares, by name.
-const HISTORY_KEYS: &[Key] = &[
-    required("action", Takes::Action, "the action whose requests count"),
-    optional("by", Takes::By, "whose; `everyone` when not said"),
-    required("window", Takes::Duration, "how far back"),
-];
-
 /// The role with which customers act.
 const CUSTOMER: &str = "customer";
-/// The most histories of one rule, and the most stages of one approval.
-const MAX_PARTS: usize = 16;
-
 /// The largest whole number that counts people or the like.
 const MAX_COUNT: u32 = 100;
 /// The most that a map may be, written as JSON. *Units*: bytes, roughly.
 pub(in crate::policy) const MAX_OBJECT_BYTES: usize = 64 * 1024;
+
+/// The literal by which alerts name the team of the ticket that they are about.
+const OWN_TEAM: &str = "@team";
+/// The metrics that a policy may pause while a ticket waits.
+const PAUSING: [&str; 4] = ["first_response", "next_response", "own", "resolution"];
 
 /// The ways in which a team's ticket finds its person.
 const ASSIGN: [&str; 2] = ["least_open", "round_robin"];
@@ -130,22 +153,36 @@ impl Takes {
         match self {
             Self::Action => "an action",
             Self::Actions => "an action, `\"NAME*\"` or `\"*\"`, or an array of them",
+            Self::Alerts => {
+                "`\"#channel\"`, `\"@person\"`, `\"@team\"` (the ticket's own) or another team's `\"@name\"`, or an array of them"
+            }
             Self::Amount => "a number from 0 on",
+            Self::AnyText => "a text, which may be empty",
             Self::Askers => "a role, `customer` among them, or an array of them",
             Self::Assign => "`\"least_open\"`, `\"round_robin\"` or a person",
             Self::By => "`\"customer\"`, `\"actor\"`, `\"conversation\"` or `\"everyone\"`",
             Self::Calculation => "a closure such as `|params| …`",
+            Self::Channel => "`\"#channel\"`",
             Self::Closure => "a closure such as `|e| …`",
             Self::Count => "a whole number from 1 to 100",
             Self::Cron => "a cron expression",
             Self::Duration => "a duration such as `\"30m\"`",
             Self::Events => "an event type, or an array of them",
             Self::Flag => "`true` or `false`",
-            Self::History => {
-                "a map such as `#{ refunds: #{ action: \"refund\", by: \"customer\", window: \"24h\" } }`"
-            }
+            Self::History
+            | Self::Holidays
+            | Self::Hours
+            | Self::Levels
+            | Self::Overrides
+            | Self::Stages
+            | Self::Targets
+            | Self::WarnAt
+            | Self::Windows => self.describe_deep(),
             Self::Key => {
                 "`\"customer\"`, `\"actor\"`, `\"conversation\"`, `\"everyone\"` or a closure such as `|e| …`"
+            }
+            Self::Metrics => {
+                "`\"first_response\"`, `\"next_response\"` or `\"own\"`, or an array of them"
             }
             Self::Object => "a map of texts, numbers, flags, lists and maps",
             Self::OneOf(choice) => choice.shown,
@@ -153,13 +190,15 @@ impl Takes {
             Self::Positive => "a number above 0",
             Self::Priority => "`\"low\"`, `\"medium\"`, `\"high\"` or `\"urgent\"`",
             Self::Recipients => "`\"#channel\"`, `\"@person\"` or `\"@team\"`, or an array of them",
+            Self::Repeats => "a whole number from 0 to 100",
             Self::Roles => "a role, or an array of them",
             Self::Sentiment => "a number from -1 to 1",
-            Self::Stages => "an array of maps such as `#{ approvers: [\"manager\"], required: 2 }`",
             Self::Status => {
                 "`\"open\"`, `\"in_progress\"`, `\"waiting\"`, `\"resolved\"` or `\"closed\"`"
             }
+            Self::Target => "a length of open time such as `\"30m\"`, in s, m or h",
             Self::Team => "a team",
+            Self::Teams => "a team, or an array of them",
             Self::Text => "a text",
             Self::Texts => "an array of texts",
             Self::Ticket => "`true`, `false` or `\"new\"`",
@@ -176,6 +215,8 @@ impl Takes {
         directory: &Directory,
     ) -> Result<(), Wrong> {
         match self {
+            _ if self.is_deep() => gravest(self.faults(value, directory).into_iter().map(Err)),
+            Self::AnyText => self.only(value.is_string(), value),
             Self::Calculation | Self::Closure | Self::Timer => self.only(value.is_fnptr(), value),
             Self::Key if value.is_fnptr() => Ok(()),
             Self::Flag => self.only(value.is_bool(), value),
@@ -183,12 +224,13 @@ impl Takes {
                 let is_new = text(value).is_some_and(|text| text == "new");
                 self.only(value.is_bool() || is_new, value)
             }
-            Self::Amount | Self::Count | Self::Positive | Self::Sentiment | Self::Whole => {
-                self.only(self.is_number(value), value)
-            }
-            Self::History => self.histories(value, directory),
+            Self::Amount
+            | Self::Count
+            | Self::Positive
+            | Self::Repeats
+            | Self::Sentiment
+            | Self::Whole => self.only(self.is_number(value), value),
             Self::Object => self.object(value),
-            Self::Stages => self.stages(value, directory),
             Self::Actions => self.each(value, true, &|text| action(text, directory)),
             Self::Roles => self.each(value, true, &|text| role(text, directory)),
             Self::Askers => self.each(value, true, &|text| match text {
@@ -203,7 +245,18 @@ impl Takes {
                     Ok(())
                 }
             }),
+            Self::Alerts => self.each(value, true, &|text| match text {
+                OWN_TEAM => Ok(()),
+                other => recipient(other, directory).map_err(|wrong| Wrong {
+                    hint: wrong.hint.or_else(|| nearest(other, [OWN_TEAM])),
+                    ..wrong
+                }),
+            }),
+            Self::Metrics => self.each(value, true, &|text| {
+                chosen("a metric that can pause", text, &PAUSING)
+            }),
             Self::Recipients => self.each(value, true, &|text| recipient(text, directory)),
+            Self::Teams => self.each(value, true, &|text| team(text, directory)),
             Self::Events => self.each(value, true, &event_types::check),
             _ => match text(value) {
                 Some(text) => self.check_text(&text, directory),
@@ -218,6 +271,9 @@ impl Takes {
             Self::Amount => number >= Decimal::ZERO,
             Self::Count => is_whole && (Decimal::ONE..=Decimal::from(MAX_COUNT)).contains(&number),
             Self::Positive => number > Decimal::ZERO,
+            Self::Repeats => {
+                is_whole && (Decimal::ZERO..=Decimal::from(MAX_COUNT)).contains(&number)
+            }
             Self::Sentiment => number.abs() <= Decimal::ONE,
             _ => is_whole && number >= Decimal::ZERO,
         })
@@ -237,6 +293,7 @@ impl Takes {
                 ..wrong
             }),
             Self::By | Self::Key => chosen("what a window goes by", text, &By::ALL.map(By::as_str)),
+            Self::Channel => channel(text, directory),
             Self::OneOf(choice) => chosen(choice.what, text, choice.words),
             Self::Person => person(text, directory),
             Self::Team => team(text, directory),
@@ -259,6 +316,10 @@ impl Takes {
                 text,
                 &TicketStatus::ALL.map(TicketStatus::as_str),
             ),
+            Self::Target => match parse_target(text) {
+                Ok(_) => Ok(()),
+                Err(message) => Err(wrong(fault::VALUE, message, None)),
+            },
             Self::Timezone => match text.parse::<Tz>() {
                 Ok(_) => Ok(()),
                 Err(_) => Err(wrong(
@@ -274,10 +335,15 @@ impl Takes {
         }
     }
 
-    fn only(self, is_right: bool, value: &Dynamic) -> Result<(), Wrong> {
+    pub(super) fn only(self, is_right: bool, value: &Dynamic) -> Result<(), Wrong> {
         if is_right {
             return Ok(());
         }
+        Err(self.refused(value))
+    }
+
+    /// Words that a value is of the wrong type.
+    pub(super) fn refused(self, value: &Dynamic) -> Wrong {
         let shown = match text(value) {
             Some(text) => format!("the text `{text}`"),
             None if value.is_unit() => "()".to_owned(),
@@ -286,11 +352,8 @@ impl Takes {
             }
             None => format!("a value of type `{}`", short_type(value)),
         };
-        Err(wrong(
-            fault::VALUE,
-            format!("wants {}, not {shown}", self.describe()),
-            None,
-        ))
+        let message = format!("wants {}, not {shown}", self.describe());
+        Wrong::new(fault::VALUE, message)
     }
 
     fn each(
@@ -313,61 +376,7 @@ impl Takes {
                 Some(text) => check(&text),
                 None => self.only(false, item),
             };
-            one.map_err(|wrong| Wrong {
-                element: Some(index),
-                ..wrong
-            })
-        }))
-    }
-
-    fn histories(self, value: &Dynamic, directory: &Directory) -> Result<(), Wrong> {
-        let Ok(named) = value.as_map_ref() else {
-            return self.only(false, value);
-        };
-        if named.is_empty() || named.len() > MAX_PARTS {
-            let message = format!("wants 1 to {MAX_PARTS} histories, not {}", named.len());
-            return Err(wrong(fault::VALUE, message, None));
-        }
-        let each = named.iter().map(|(name, one)| {
-            let inner = self.part(HISTORY_KEYS, one, directory);
-            inner.map_err(|found| Wrong {
-                message: format!("`{name}`: {}", found.message),
-                ..found
-            })
-        });
-        gravest(each)
-    }
-
-    fn stages(self, value: &Dynamic, directory: &Directory) -> Result<(), Wrong> {
-        let Ok(stages) = value.as_array_ref() else {
-            return self.only(false, value);
-        };
-        if stages.is_empty() || stages.len() > MAX_PARTS {
-            let message = format!("wants 1 to {MAX_PARTS} stages, not {}", stages.len());
-            return Err(wrong(fault::VALUE, message, None));
-        }
-        let each = stages.iter().enumerate().map(|(index, stage)| {
-            let inner = self.part(APPROVAL_KEYS, stage, directory);
-            inner.map_err(|found| Wrong {
-                element: Some(index),
-                ..found
-            })
-        });
-        gravest(each)
-    }
-
-    /// Checks a map inside of a value.
-    fn part(self, keys: &[Key], value: &Dynamic, directory: &Directory) -> Result<(), Wrong> {
-        let Ok(map) = value.as_map_ref() else {
-            return self.only(false, value);
-        };
-        let map: &Map = &map;
-        let found = check_map(&[keys], map, directory).into_iter();
-        gravest(found.map(|(_, wrong)| {
-            Err(Wrong {
-                element: None,
-                ..wrong
-            })
+            one.map_err(|wrong| wrong.within(Step::Element(index)))
         }))
     }
 
