@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Case, Stop,
-    gate::{Refusal, Wanted, owners_needed},
+    gate::{EXPIRES_AFTER, Refusal, Wanted, owners_needed},
     requests::known_members,
 };
 use crate::domain::{
@@ -70,8 +70,8 @@ impl Case<'_> {
 
     fn new_approval(&mut self, request: &Request, wanted: Wanted) -> Approval {
         let approval_id = self.make_id("apr");
-        let remind_at = wanted.remind_after.map(|span| self.after(&wanted, span));
-        let expires_at = self.after(&wanted, wanted.expires_after);
+        let a_day_from_now = || self.now.plus(EXPIRES_AFTER);
+        let expires_at = wanted.expires_at.unwrap_or_else(a_day_from_now);
         Approval {
             approval_id,
             request_id: request.request_id.clone(),
@@ -89,7 +89,7 @@ impl Case<'_> {
             votes: Vec::new(),
             requested_at: self.now,
             expires_at,
-            remind_at: remind_at.filter(|at| *at < expires_at),
+            remind_at: wanted.remind_at.filter(|at| *at < expires_at),
             on_expiry: wanted.on_expiry,
             notify: wanted.notify,
             is_timed: false,

@@ -3,15 +3,13 @@
 
 use std::sync::Arc;
 
-use super::{Case, Stop, gate::Wanted};
+use super::{Case, Stop};
 use crate::domain::{
     approval::{Approval, ApprovalState},
-    calendar::Calendar,
     outcome::Change,
     request::{Request, RequestState},
     sla::{CancelReason, Clock, ClockKey, Metric, Moment, Owner, Signal, Terms},
     ticket::Priority,
-    time::{Span, Timestamp},
 };
 
 /// What is promised for a request whose end is unknown is what a policy promises at this priority.
@@ -103,15 +101,5 @@ impl Case<'_> {
         let step = Clock::start(key, &terms, target, moment);
         self.start_clock(step, terms)?;
         Ok(true)
-    }
-
-    /// Gives when so much time has passed: open time of the calendar that an approval's rule names.
-    pub(super) fn after(&self, wanted: &Wanted, span: Span) -> Timestamp {
-        let name = wanted.calendar.as_deref();
-        let calendar: Option<&Arc<Calendar>> = name.and_then(|name| self.policy.calendar(name));
-        match calendar {
-            Some(calendar) => calendar.due(self.now, span),
-            None => self.now.plus(span),
-        }
     }
 }

@@ -18,15 +18,15 @@ use crate::domain::{
     budget::{Budget, BudgetKey, Exceeded, Reservation},
     event::{Event, Trace},
     facts::{Facts, StateFacts},
-    gate::{Gate, LimitAsk, OnExpiry, Otherwise},
+    gate::{ApprovalAsk, Gate, LimitAsk, OnExpiry, Otherwise},
     request::{Check, Request, Reserved},
-    time::Span,
+    time::{Span, Timestamp},
     verdict::{Fired, RuleFailure},
     world::Need,
 };
 
 /// How long an approval stands open when nobody says.
-const EXPIRES_AFTER: Span = Span::from_secs(24 * 3_600);
+pub(super) const EXPIRES_AFTER: Span = Span::from_secs(24 * 3_600);
 /// Who decides when nobody says.
 const APPROVER: &str = "manager";
 
@@ -77,12 +77,11 @@ pub(super) struct Refusal {
 pub(super) struct Wanted {
     pub(super) stages: Vec<Stage>,
     pub(super) rejections: u32,
-    pub(super) expires_after: Span,
-    pub(super) remind_after: Option<Span>,
+    /// `None`: a day from now.
+    pub(super) expires_at: Option<Timestamp>,
+    pub(super) remind_at: Option<Timestamp>,
     /// The rule whose target counts.
     pub(super) timed_by: Option<Arc<str>>,
-    /// The calendar in whose open time the spans count.
-    pub(super) calendar: Option<String>,
     pub(super) on_expiry: OnExpiry,
     pub(super) notify: Vec<String>,
 }
@@ -92,10 +91,9 @@ impl Default for Wanted {
         Self {
             stages: Vec::new(),
             rejections: 1,
-            expires_after: EXPIRES_AFTER,
-            remind_after: None,
+            expires_at: None,
+            remind_at: None,
             timed_by: None,
-            calendar: None,
             on_expiry: OnExpiry::Reject,
             notify: Vec::new(),
         }
@@ -168,6 +166,15 @@ impl Case<'_> {
             fired: gate.fired,
             failures: gate.failures,
         })
+    }
+
+    /// Gives when a span that a rule wants for an approval is over, in the open time of its calendar.
+    fn due(&self, span: Span, ask: &ApprovalAsk) -> Timestamp {
+        let named = ask.calendar.as_deref();
+        match named.and_then(|name| self.policy.calendar(name)) {
+            Some(calendar) => calendar.due(self.now, span),
+            None => self.now.plus(span),
+        }
     }
 
     /// Gives what the rules see of a request: always in the shape of `action.requested`.
@@ -453,10 +460,10 @@ impl Validation<'_, '_> {
             }
             let wanted = &mut self.wanted;
             wanted.rejections = wanted.rejections.max(ask.rejections);
-            wanted.expires_after = ask
-                .expires_after
-                .map_or(wanted.expires_after, |span| span.min(wanted.expires_after));
-            wanted.remind_after = [wanted.remind_after, ask.remind_after]
+            let expires_at = self
+                .case
+                .due(ask.expires_after.unwrap_or(EXPIRES_AFTER), ask);
+            wanted.expires_at = [wanted.expires_at, Some(expires_at)]
                 .into_iter()
                 .flatten()
                 .min();
@@ -465,7 +472,8 @@ impl Validation<'_, '_> {
                 .timed_by
                 .take()
                 .or_else(|| is_timed.then(|| Arc::clone(&ask.rule)));
-            wanted.calendar = wanted.calendar.take().or_else(|| ask.calendar.clone());
+            let remind_at = ask.remind_after.map(|span| self.case.due(span, ask));
+            wanted.remind_at = [wanted.remind_at, remind_at].into_iter().flatten().min();
             if ask.on_expiry == OnExpiry::Escalate {
                 wanted.on_expiry = OnExpiry::Escalate;
             }
