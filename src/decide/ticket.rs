@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{Case, Stop};
 use crate::domain::{
     actor::Actor,
+    availability::is_available,
     effect::{Assign, TicketDraft, TicketPatch},
     event::Reason,
     facts::Facts,
@@ -103,18 +104,38 @@ impl Case<'_> {
             .unwrap_or_default()
     }
 
+    /// Tells whether somebody can be given a ticket now. A calendar that the policy lost holds nobody up.
+    fn is_there(&self, person: &str) -> bool {
+        let known = self.settings.directory.people.get(person);
+        known.is_none_or(|person| {
+            let named = person.calendar.as_deref();
+            let calendar = named.and_then(|name| self.policy.calendar(name));
+            is_available(person, calendar.map(|calendar| &**calendar), self.now)
+        })
+    }
+
+    /// Gives the member whose turn it is. Who is away is passed over, and the turn goes on after the one
+    /// who gets it, so that the order of the others stays.
     fn next_in_turn(&mut self, team: &str) -> Result<Option<String>, Need> {
         let members = self.members(team);
-        if members.is_empty() {
+        if !members.iter().any(|person| self.is_there(person)) {
             return Ok(None);
         }
-        let turn = usize::try_from(self.take_turn(team)?).unwrap_or(0);
-        Ok(Some(members[turn % members.len()].clone()))
+        loop {
+            let turn = usize::try_from(self.take_turn(team)?).unwrap_or(0);
+            let person = &members[turn % members.len()];
+            if self.is_there(person) {
+                return Ok(Some(person.clone()));
+            }
+        }
     }
 
     fn least_busy(&self, team: &str) -> Result<Option<String>, Need> {
         let mut best: Option<(i64, String)> = None;
         for person in self.members(team) {
+            if !self.is_there(&person) {
+                continue;
+            }
             let open = self.open_count(team, &person)?;
             if best.as_ref().is_none_or(|(fewest, _)| open < *fewest) {
                 best = Some((open, person));

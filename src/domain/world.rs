@@ -82,7 +82,7 @@ pub struct Subject {
 /// A team's turn and load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TeamLoad {
-    /// How many tickets round robin has given out.
+    /// How many turns round robin has gone on.
     pub turn: i64,
     /// Unfinished tickets by member.
     pub open: BTreeMap<String, i64>,
