@@ -9,6 +9,7 @@ mod gates;
 mod looks;
 mod past;
 mod shared;
+mod turns;
 mod votes;
 mod watch;
 

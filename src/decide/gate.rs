@@ -460,9 +460,10 @@ impl Validation<'_, '_> {
             }
             let wanted = &mut self.wanted;
             wanted.rejections = wanted.rejections.max(ask.rejections);
-            let expires_at = self
-                .case
-                .due(ask.expires_after.unwrap_or(EXPIRES_AFTER), ask);
+            let expires_at = match ask.expires_after {
+                Some(span) => self.case.due(span, ask),
+                None => self.case.now.plus(EXPIRES_AFTER),
+            };
             wanted.expires_at = [wanted.expires_at, Some(expires_at)]
                 .into_iter()
                 .flatten()

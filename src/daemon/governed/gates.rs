@@ -127,3 +127,48 @@ fn rules_deny_with_their_reason_and_ask_the_customer() {
     let out = desk.ask("r2", "refund", refund(&json!(1)), ai());
     assert_eq!(out.one("action.awaiting_confirmation")["prompt"], "Really?");
 }
+
+#[test]
+fn an_approval_counts_its_time_in_its_calendar_and_the_earliest_end_holds() {
+    const HOURS: &str = r#"calendar("office", #{ timezone: "UTC", hours: #{ mon_fri: ["09:00-17:00"] } });
+        "#;
+    // The desk's clock stands at Saturday, 10:00.
+    for (rules, expires_at) in [
+        (
+            r#"approval("a", #{ action: "refund", expires_after: "4h" });"#,
+            "2026-11-21T14:00:00Z",
+        ),
+        (
+            r#"approval("a", #{ action: "refund", calendar: "office", expires_after: "4h", remind_after: "30m" });"#,
+            "2026-11-23T13:00:00Z",
+        ),
+        (
+            r#"approval("a", #{ action: "refund", expires_after: "48h" });"#,
+            "2026-11-23T10:00:00Z",
+        ),
+        (
+            r#"approval("a", #{ action: "refund", calendar: "office", target: "1h" });"#,
+            "2026-11-22T10:00:00Z",
+        ),
+        (
+            r#"approval("a", #{ action: "refund", expires_after: "48h" }); approval("b", #{ action: "refund" });"#,
+            "2026-11-22T10:00:00Z",
+        ),
+    ] {
+        let mut desk = Desk::new(&format!("{HOURS}{rules}"));
+        let out = desk.ask("r1", "refund", refund(&json!(30)), ai());
+        let asked = out.one("approval.requested");
+        assert_eq!(asked["expires_at"], expires_at, "{rules}");
+        let id = out.text("approval.requested", "approval_id");
+        desk.pass_time(Span::from_secs(45 * 60));
+        assert_eq!(
+            desk.due(&id).kinds(),
+            [""; 0],
+            "nothing is due on a Saturday"
+        );
+        if rules.contains("remind_after") {
+            desk.pass_time(Span::from_secs(47 * 3_600));
+            assert_eq!(desk.due(&id).kinds(), ["approval.reminded"]);
+        }
+    }
+}
