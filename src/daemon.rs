@@ -26,6 +26,8 @@ mod mappings;
 mod model;
 mod outgoing;
 mod persons;
+#[cfg(test)]
+mod promises;
 mod publish;
 mod relay;
 mod reload;

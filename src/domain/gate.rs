@@ -98,8 +98,6 @@ pub struct ApprovalAsk {
     pub expires_after: Option<Span>,
     /// How long until who is asked is reminded.
     pub remind_after: Option<Span>,
-    /// The calendar in whose open time these count; `None`: all time does.
-    pub calendar: Option<String>,
     /// What then.
     pub on_expiry: OnExpiry,
     /// Who is told: `#channel`, `@person`, `@team`.

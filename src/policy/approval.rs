@@ -96,7 +96,6 @@ fn make(checked: &Checked) -> Option<Made> {
                 .unwrap_or(1),
             expires_after: span_at(map, "expires_after"),
             remind_after: span_at(map, "remind_after"),
-            calendar: None,
             on_expiry: match text_at(map, "on_expiry").as_deref() {
                 Some("escalate") => OnExpiry::Escalate,
                 _ => OnExpiry::Reject,

@@ -284,7 +284,6 @@ impl Gate {
                     rejections: 1,
                     expires_after: None,
                     remind_after: None,
-                    calendar: None,
                     on_expiry: OnExpiry::default(),
                     notify: Vec::new(),
                     calendar: None,

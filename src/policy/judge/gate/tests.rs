@@ -80,7 +80,6 @@ fn an_approval_asks_those_it_names_and_only_above_its_threshold() {
     let policy = policy(APPROVAL);
     let gate = policy.gate(&consumer(amount_of("100.01")));
     let expected = ApprovalAsk {
-        calendar: None,
         rule: "Large refunds".into(),
         stages: vec![Stage {
             approvers: vec!["manager".to_owned()],
