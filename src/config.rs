@@ -11,6 +11,7 @@ mod address;
 mod audit;
 mod broker;
 mod catalogue;
+mod channels;
 mod database;
 mod directory;
 mod document;
@@ -20,8 +21,9 @@ mod http;
 mod intake;
 mod integrations;
 mod json;
-mod later;
 mod limits;
+mod notices;
+mod outbound;
 mod policy;
 mod probe;
 mod retention;
@@ -36,6 +38,7 @@ use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use toml::de::DeTable;
@@ -52,8 +55,8 @@ pub use self::{
     fault::{CODES, ConfigFault},
     http::Http,
     intake::{BUILT_IN_MAPPINGS, Intake},
-    later::{Channel, Outbound},
     limits::Limits,
+    outbound::Outbound,
     policy::PolicySection,
     retention::Retention,
     texts::read_texts,
@@ -61,6 +64,7 @@ pub use self::{
 use self::{document::Document, fault::Place};
 use crate::domain::{
     access::Roles,
+    channel::Notices,
     directory::{Directory, Person, Team},
     time::Span,
 };
@@ -103,9 +107,9 @@ pub struct Config {
     pub people: BTreeMap<String, Person>,
     /// `[teams.NAME]`
     pub teams: BTreeMap<String, Team>,
-    /// `[channels.NAME]`
-    pub channels: BTreeMap<String, Channel>,
-    /// `[outbound]`; of a later release.
+    /// `[channels.NAME]` and `[notices]`
+    pub notices: Arc<Notices>,
+    /// `[outbound]`
     pub outbound: Outbound,
     /// `[audit]`
     pub audit: Audit,
@@ -164,7 +168,7 @@ impl Config {
         Directory {
             people: self.people.clone(),
             teams: self.teams.clone(),
-            channels: self.channels.keys().cloned().collect(),
+            channels: self.notices.channels.keys().cloned().collect(),
             roles: self.roles.clone(),
             actions: std::collections::BTreeSet::new(),
         }

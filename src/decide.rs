@@ -75,6 +75,7 @@ use crate::{
         access::Verb,
         actor::Actor,
         catalogue::Catalogue,
+        channel::Notices,
         directory::Directory,
         event::{Event, Reason, Rejection},
         ids::EventKey,
@@ -180,6 +181,8 @@ pub struct Settings {
     pub directory: Directory,
     /// Actions and integrations.
     pub catalogue: Arc<Catalogue>,
+    /// Where notices go besides the app.
+    pub notices: Arc<Notices>,
     /// Whether some entry may name people whom nothing here knows: then nobody can tell when too
     /// few are left to decide.
     pub names_others: bool,

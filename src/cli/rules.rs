@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     config::{CatalogueSources, Config, Env, Ground, read_catalogue},
-    daemon::{Bundle, Mappings},
+    daemon::{Bundle, Mappings, settings},
     decide::Settings,
     policy::{Policy, Sources},
     workbench::check::render,
@@ -149,10 +149,8 @@ impl Place {
             version: bundle.version(),
             settings: Settings {
                 directory,
-                names_others: config.names_others(),
-                source: config.source,
-                conversation_url: config.conversation_url,
                 catalogue: std::sync::Arc::new(read.catalogue),
+                ..settings(&config)
             },
             output: args.output,
         })

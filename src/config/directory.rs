@@ -181,7 +181,7 @@ fn report_empty(section: &Section<'_>) {
 }
 
 /// Ids stand behind `@` in rules and in tokens' owners.
-fn check_id(id: &str, section: &Section<'_>) {
+pub(super) fn check_id(id: &str, section: &Section<'_>) {
     let fits = !id.is_empty()
         && id.len() <= 64
         && id.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c));
@@ -194,7 +194,8 @@ fn check_id(id: &str, section: &Section<'_>) {
     }
 }
 
-fn is_email(text: &str) -> bool {
+/// Tells whether a text looks like a mail address.
+pub(super) fn is_email(text: &str) -> bool {
     text.split_once('@').is_some_and(|(user, host)| {
         !user.is_empty() && !host.is_empty() && !text.contains(char::is_whitespace)
     })

@@ -15,6 +15,8 @@ pub struct Retention {
     pub audit: Option<Span>,
     /// Parked messages.
     pub parked: Span,
+    /// Deliveries to team channels that are over.
+    pub deliveries: Span,
     /// Finished requests with their approvals, and what limits have counted.
     pub requests: Span,
 }
@@ -25,6 +27,7 @@ impl Default for Retention {
             journal: Span::from_secs(30 * 86_400),
             audit: None,
             parked: Span::from_secs(90 * 86_400),
+            deliveries: Span::from_secs(90 * 86_400),
             requests: Span::from_secs(400 * 86_400),
         }
     }
@@ -37,6 +40,7 @@ impl Retention {
             journal: section.span("journal", default.journal),
             audit: section.optional_span("audit"),
             parked: section.span("parked", default.parked),
+            deliveries: section.span("deliveries", default.deliveries),
             requests: section.span("requests", default.requests),
         };
         section.end();

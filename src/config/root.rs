@@ -3,13 +3,17 @@
 //! A new section is a file of its own and one line here. An absent section gives
 //! its defaults, so the same code makes `Config::default`.
 
+use std::sync::Arc;
+
 use super::{
-    Audit, Broker, Config, Database, Http, Intake, Limits, PolicySection, Queue, Retention,
+    Audit, Broker, Config, Database, Http, Intake, Limits, Outbound, PolicySection, Queue,
+    Retention,
+    channels::read_channels,
     directory,
     document::Document,
     env,
     fault::{self, did_you_mean},
-    later::{Channel, Outbound},
+    notices::read_notices,
     roles,
     section::Section,
 };
@@ -24,10 +28,10 @@ pub(super) fn read<'d>(document: &'d Document<'d>, table: &'d DeTable<'d>) -> Co
     let mut root = Section::root(document, table);
     let roles = roles::read_roles(root.named("roles"));
     let people = directory::read_people(root.named("people"), &roles);
-    let channels = Channel::read_all(root.named("channels"));
+    let broker = Broker::read(root.section("broker"));
+    let channels = read_channels(root.named("channels"), &broker.results_exchange);
     let channel_names = channels.keys().cloned().collect();
     let teams = directory::read_teams(root.named("teams"), &people, &channel_names);
-    let broker = Broker::read(root.section("broker"));
     let mut config = Config {
         source: read_source(&mut root),
         instance: read_instance(&mut root),
@@ -45,7 +49,7 @@ pub(super) fn read<'d>(document: &'d Document<'d>, table: &'d DeTable<'d>) -> Co
         roles,
         people,
         teams,
-        channels,
+        notices: Arc::new(read_notices(root.section("notices"), channels)),
         outbound: Outbound::read(root.section("outbound")),
         audit: Audit::read(root.section("audit")),
     };

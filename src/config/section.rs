@@ -83,6 +83,19 @@ impl<'d> Section<'d> {
         &self.place
     }
 
+    /// Gives the place of a key's value; of the section, where the key is absent.
+    pub(super) fn place_of(&self, key: &str) -> Place {
+        let value = self.table.and_then(|table| table.get(key));
+        let path = self.path_of(key);
+        match value {
+            Some(value) => self.doc.place(&value.span(), &path),
+            None => Place {
+                key: path,
+                ..self.place.clone()
+            },
+        }
+    }
+
     /// Reads a text, if it is there, and resolves its references.
     pub(super) fn text(&mut self, key: &'static str) -> Option<Text> {
         let found = self.find(key)?;

@@ -10,11 +10,12 @@ use crate::domain::{
     approval::Approval,
     budget::{BudgetKey, Reservation},
     delegation::Delegation,
+    delivery::ChannelState,
     escalation::Escalation,
     execution::Execution,
     ids::SubjectId,
     outcome::Change,
-    record::{Write, WrittenRequest},
+    record::{Write, WrittenDelivery, WrittenRequest},
     sla::{Clock, ClockKey},
     tally::{Tallied, TallyKey},
     ticket::Ticket,
@@ -32,6 +33,8 @@ struct Gathered {
     requests: BTreeMap<String, WrittenRequest>,
     approvals: BTreeMap<String, Arc<Approval>>,
     delegations: BTreeMap<String, Arc<Delegation>>,
+    channels: BTreeMap<String, Arc<ChannelState>>,
+    deliveries: Vec<WrittenDelivery>,
     clocks: BTreeMap<ClockKey, (SubjectId, Arc<Clock>)>,
     executions: BTreeMap<String, Option<Arc<Execution>>>,
     reservations: Reservations,
@@ -99,6 +102,20 @@ impl Gathered {
                 let id = delegation.delegation_id.clone();
                 self.delegations.insert(id, Arc::clone(delegation));
             }
+            Change::Channel(name, state) => {
+                self.channels.insert(name.clone(), Arc::clone(state));
+            }
+            Change::Delivery { delivery, is_new } => {
+                let id = &delivery.delivery_id;
+                let mut known = self.deliveries.iter_mut();
+                match known.find(|known| known.delivery.delivery_id == *id) {
+                    Some(known) => known.delivery = Arc::clone(delivery),
+                    None => self.deliveries.push(WrittenDelivery {
+                        delivery: Arc::clone(delivery),
+                        is_new: *is_new,
+                    }),
+                }
+            }
             Change::Execution(execution) => {
                 let id = execution.request_id.clone();
                 self.executions.insert(id, Some(Arc::clone(execution)));
@@ -145,6 +162,8 @@ impl Gathered {
         write.requests = self.requests.into_values().collect();
         write.approvals = self.approvals.into_values().collect();
         write.delegations = self.delegations.into_values().collect();
+        write.deliveries = self.deliveries;
+        write.channels = self.channels.into_iter().collect();
         write.clocks = self.clocks.into_values().collect();
         write.tallies = self.tallies.into_values().collect();
         write.teams = self.teams.into_iter().collect();

@@ -201,6 +201,7 @@ impl Model {
             conversation_url: String::new(),
             directory,
             catalogue: Arc::default(),
+            notices: Arc::default(),
             names_others: true,
         };
         let envelope = Envelope {

@@ -302,6 +302,7 @@ pub fn settings(config: &Config) -> Settings {
         conversation_url: config.conversation_url.clone(),
         directory,
         catalogue: Arc::default(),
+        notices: Arc::clone(&config.notices),
         names_others: config.names_others(),
     }
 }

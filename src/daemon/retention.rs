@@ -38,6 +38,7 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
             (Part::Journal, now.minus(retention.journal)),
             (Part::Parked, now.minus(retention.parked)),
             (Part::Attempts, now.minus(ATTEMPTS)),
+            (Part::Deliveries, now.minus(retention.deliveries)),
             (Part::Requests, now.minus(retention.requests)),
             (Part::Approvals, now.minus(retention.requests)),
         ];
@@ -69,6 +70,7 @@ enum Part {
     Attempts,
     Anomalies,
     Delegations,
+    Deliveries,
     Tallies,
     Requests,
     Approvals,
@@ -94,6 +96,7 @@ async fn prune(
                 Part::Attempts => desk.attempts_prune(before, SLICE),
                 Part::Anomalies => desk.anomalies_prune(before, SLICE),
                 Part::Delegations => desk.delegations_prune(before, SLICE),
+                Part::Deliveries => desk.deliveries_prune(before, SLICE),
                 Part::Tallies => desk.tallies_prune(hour_of(before), SLICE),
                 Part::Requests => desk.requests_prune(before, SLICE),
                 Part::Approvals => desk.approvals_prune(before, SLICE),

@@ -13,6 +13,7 @@ use super::{
     budget::{BudgetKey, Reservation},
     conversation::Conversation,
     delegation::Delegation,
+    delivery::{ChannelState, Delivery},
     escalation::Escalation,
     event::{Event, Reason, Rejection},
     execution::Execution,
@@ -63,12 +64,21 @@ pub enum Change {
     },
     /// An approval is asked for, decided on or settled.
     Approval(Arc<Approval>),
+    /// What is known of a channel is now this.
+    Channel(String, Arc<ChannelState>),
     /// A delegation is made or taken back.
     Delegation(Arc<Delegation>),
     /// A clock is started or has changed.
     Clock(Arc<Clock>),
     /// What happened to a clock is kept for good.
     Transition(Arc<Transition>),
+    /// A notice is on its way to a channel, or has moved on it.
+    Delivery {
+        /// As it is now.
+        delivery: Arc<Delivery>,
+        /// Whether it is made here.
+        is_new: bool,
+    },
     /// A request is carried out, or another attempt at it is due.
     Execution(Arc<Execution>),
     /// The carrying out of a request has ended.

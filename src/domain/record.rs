@@ -11,6 +11,7 @@ use super::{
     audit::{AuditBody, AuditEntry, scaled_amount},
     budget::{Budget, BudgetKey, Reservation},
     delegation::Delegation,
+    delivery::{ChannelState, Delivery},
     escalation::Escalation,
     execution::Execution,
     ids::{EventKey, SubjectId},
@@ -138,6 +139,15 @@ pub struct WrittenRequest {
     pub is_new: bool,
 }
 
+/// A delivery to write.
+#[derive(Clone, Debug)]
+pub struct WrittenDelivery {
+    /// As it is now.
+    pub delivery: Arc<Delivery>,
+    /// Whether it is made by this batch; what it says is written then and never again.
+    pub is_new: bool,
+}
+
 /// Everything that one batch writes.
 #[derive(Clone, Debug, Default)]
 pub struct Write {
@@ -159,6 +169,10 @@ pub struct Write {
     pub clocks: Vec<(SubjectId, Arc<Clock>)>,
     /// What happened to clocks, in order.
     pub transitions: Vec<Arc<Transition>>,
+    /// Deliveries, made or moved, in the order in which they were made.
+    pub deliveries: Vec<WrittenDelivery>,
+    /// Channels as they are now, sorted by name.
+    pub channels: Vec<(String, Arc<ChannelState>)>,
     /// Executions that are due.
     pub executions: Vec<Arc<Execution>>,
     /// Requests whose execution is over.

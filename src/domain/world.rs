@@ -16,6 +16,7 @@ use super::{
     budget::{Budget, BudgetKey},
     conversation::Conversation,
     delegation::Delegation,
+    delivery::{ChannelDesk, Delivery},
     escalation::Escalation,
     execution::Execution,
     history::{HistoryAsk, Past, Recalled},
@@ -35,6 +36,8 @@ pub enum Need {
     Approval(String),
     /// A budget, locked, with what has left its window taken out.
     Budget(BudgetKey, Option<Span>),
+    /// What is known of a channel, what is under way to it, and what is due.
+    Channel(String),
     /// The newest clock of each metric of something, and those that may still stop.
     Clocks(Owner),
     /// The delegations to somebody that are not over, the oldest first.
@@ -99,6 +102,8 @@ pub struct World {
     pub requests: HashMap<String, Option<Arc<Request>>>,
     /// Approvals by id.
     pub approvals: HashMap<String, Option<Arc<Approval>>>,
+    /// Channels by name, with their deliveries.
+    pub channels: HashMap<String, ChannelDesk>,
     /// Delegations by the one who stands in, the oldest first; those that were not over when they were
     /// loaded.
     pub delegations: HashMap<String, Vec<Arc<Delegation>>>,
@@ -158,6 +163,12 @@ impl World {
     pub fn approval(&self, id: &str) -> Result<Option<&Arc<Approval>>, Need> {
         let found = self.approvals.get(id).map(Option::as_ref);
         found.ok_or_else(|| Need::Approval(id.to_owned()))
+    }
+
+    /// Gives a channel with what is under way to it and what is due.
+    pub fn channel(&self, name: &str) -> Result<&ChannelDesk, Need> {
+        let found = self.channels.get(name).filter(|desk| desk.is_loaded);
+        found.ok_or_else(|| Need::Channel(name.to_owned()))
     }
 
     /// Gives the delegations to somebody, the oldest first.
@@ -269,6 +280,11 @@ impl World {
                     Some(Arc::clone(escalation)),
                 );
             }
+            Change::Channel(name, state) => {
+                let desk = self.channels.entry(name.clone()).or_default();
+                desk.state = Arc::clone(state);
+            }
+            Change::Delivery { delivery, .. } => self.put_delivery(delivery),
             Change::Request { .. }
             | Change::Approval(_)
             | Change::Delegation(_)
@@ -342,8 +358,10 @@ impl World {
                 }
             }
             Change::Anomaly(_)
+            | Change::Channel(..)
             | Change::Clock(_)
             | Change::Conversation(_)
+            | Change::Delivery { .. }
             | Change::Escalation(_)
             | Change::Lead(_)
             | Change::Message(_)
@@ -355,6 +373,12 @@ impl World {
             | Change::Transition(_)
             | Change::Unpark(_) => {}
         }
+    }
+
+    /// Also where nothing is loaded: what is read later does not have it yet.
+    fn put_delivery(&mut self, delivery: &Arc<Delivery>) {
+        let name = delivery.channel.clone();
+        self.channels.entry(name).or_default().put(delivery);
     }
 
     /// Whoever makes one or takes one back has loaded those that its stand-in has.

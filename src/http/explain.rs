@@ -146,6 +146,11 @@ fn load(reader: &mut Reader, need: &Need, world: &mut World) -> Result<(), Store
         Need::Budget(key, _) => drop(world.budgets.entry(key.clone()).or_default()),
         Need::Delegations(to) => drop(world.delegations.entry(to.clone()).or_default()),
         Need::Execution(id) => drop(world.executions.entry(id.clone()).or_default()),
+        Need::Channel(name) => {
+            let (state, _) = reader.channel_posting(name)?;
+            let desk = world.channels.entry(name.clone()).or_default();
+            desk.fill(Some(state), Vec::new());
+        }
         Need::TokenOwners => world.token_owners = Some(Vec::new()),
         // A number that is not taken: nothing is opened.
         Need::TicketNumber => world.numbers.push_back(0),

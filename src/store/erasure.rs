@@ -10,6 +10,7 @@ use diesel::prelude::*;
 
 use super::{
     connection::on,
+    deliveries,
     error::StoreError,
     persons::labels_of,
     reader::{Desk, Reader},
@@ -61,6 +62,7 @@ impl Desk {
     pub fn conversation_blank(&mut self, subject: &str, but: &str) -> Result<Blanked, StoreError> {
         self.transact(|connection| {
             let requests = requests::blank(connection, subject)?;
+            deliveries::blank(connection, subject)?;
             on!(connection, c => {
                 let rows = journal::table
                     .filter(journal::subject.eq(subject))

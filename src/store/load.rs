@@ -32,6 +32,7 @@ use crate::domain::{
 };
 
 mod actions;
+mod channels;
 pub(super) mod clocks;
 mod delegations;
 pub(super) mod histories;
@@ -220,6 +221,7 @@ pub(super) fn needs(
             }
             Need::Approval(_)
             | Need::Budget(..)
+            | Need::Channel(_)
             | Need::Clocks(_)
             | Need::Delegations(_)
             | Need::Execution(_)
@@ -234,6 +236,7 @@ pub(super) fn needs(
     load_tickets(connection, &tickets, world)?;
     load_escalations(connection, &escalations, world)?;
     load_messages(connection, &messages, world)?;
+    channels::load(connection, needs, now, world)?;
     // Last, since the rows of teams and budgets are locks that others wait for.
     load_teams(connection, &teams, world)?;
     actions::needs(connection, needs, now, world)

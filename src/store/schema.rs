@@ -119,6 +119,36 @@ table! {
 }
 
 table! {
+    deliveries (ordinal) {
+        ordinal -> BigInt,
+        delivery_id -> Text,
+        notice_id -> Text,
+        channel -> Text,
+        kind -> Text,
+        about -> Text,
+        subject -> Text,
+        rank -> BigInt,
+        at -> BigInt,
+        notice -> Text,
+        state -> Text,
+        attempts -> BigInt,
+        ambiguous -> BigInt,
+        not_before -> BigInt,
+        updated_at -> BigInt,
+        part_of -> Nullable<Text>,
+        error -> Nullable<Text>,
+    }
+}
+
+table! {
+    channels (name) {
+        name -> Text,
+        daemon -> BigInt,
+        body -> Text,
+    }
+}
+
+table! {
     executions (request_id) {
         request_id -> Text,
         daemon -> BigInt,

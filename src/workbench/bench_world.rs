@@ -284,6 +284,10 @@ impl<'a> BenchWorld<'a> {
                 let budget = budget_of(world, key, *window, self.now);
                 world.budgets.insert(key.clone(), budget);
             }
+            Need::Channel(name) => {
+                let desk = world.channels.entry(name.clone()).or_default();
+                desk.is_loaded = true;
+            }
             Need::Clocks(owner) => {
                 world.clocks.entry(owner.clone()).or_default();
             }

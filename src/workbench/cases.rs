@@ -367,6 +367,7 @@ pub fn default_settings() -> Settings {
         conversation_url: String::new(),
         directory: Directory::default(),
         catalogue: std::sync::Arc::default(),
+        notices: std::sync::Arc::default(),
         names_others: false,
     }
 }

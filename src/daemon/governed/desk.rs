@@ -303,6 +303,7 @@ impl Desk {
                 conversation_url: String::new(),
                 directory,
                 catalogue: Arc::new(loaded.catalogue),
+                notices: Arc::default(),
                 names_others: true,
             },
             world: World::default(),

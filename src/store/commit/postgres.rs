@@ -6,14 +6,15 @@
 //!
 //! There are four shapes of it, so that each is prepared once: the usual batch moves the
 //! journal, subjects and audit log alone; others carry the tables of actions, those of
-//! tickets and all that is rare, or both.
+//! tickets, notices and all that is rare, or both.
 
 mod actions;
 mod clocks;
+mod notices;
 
 use diesel::{PgConnection, RunQueryDsl, sql_types::BigInt};
 
-use self::{actions::actions, clocks::clocks};
+use self::{actions::actions, clocks::clocks, notices::notices};
 use super::{Written, further_rules, json, subject_columns};
 use crate::{
     domain::record::Write,
@@ -127,7 +128,7 @@ impl Statement for Usual {
 struct WithRest;
 
 impl Statement for WithRest {
-    const TEXT: &'static str = concat!(usual!(), rest!(), clocks!(), answer!());
+    const TEXT: &'static str = concat!(usual!(), rest!(), clocks!(), notices!(), answer!());
     type Row = (BigInt, BigInt);
 }
 
@@ -141,7 +142,14 @@ impl Statement for WithActions {
 struct Whole;
 
 impl Statement for Whole {
-    const TEXT: &'static str = concat!(usual!(), actions!(), rest!(), clocks!(), answer!());
+    const TEXT: &'static str = concat!(
+        usual!(),
+        actions!(),
+        rest!(),
+        clocks!(),
+        notices!(),
+        answer!()
+    );
     type Row = (BigInt, BigInt);
 }
 
@@ -176,6 +184,7 @@ pub(super) fn write(
     ]);
     audit_binds(write, &mut binds);
     let columns = actions::Columns::of(write)?;
+    let notices = notices::Columns::of(write)?;
     let has_actions = actions::has(write);
     if has_actions {
         actions::binds(write, &columns, &mut binds);
@@ -187,6 +196,7 @@ pub(super) fn write(
         escalation_binds(write, &mut binds);
         rest_binds(write, &mut binds);
         clocks::binds(write, &clocks, &mut binds);
+        notices::binds(write, &notices, &mut binds);
     }
     let rows: Vec<(i64, i64)> = match (has_actions, has_rest) {
         (false, false) => Fixed::<Usual>::new(binds).load(connection)?,
@@ -206,6 +216,7 @@ fn has_rest(write: &Write) -> bool {
         && write.clocks.is_empty()
         && write.transitions.is_empty()
         && write.escalations.is_empty()
+        && !notices::has(write)
         && write.teams.is_empty()
         && write.audit.iter().all(|row| row.more_rules.is_empty())
         && write.seals.is_empty()

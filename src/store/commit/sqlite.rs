@@ -4,6 +4,7 @@
 
 mod actions;
 mod clocks;
+mod notices;
 
 use diesel::{SqliteConnection, prelude::*, upsert::excluded};
 
@@ -43,6 +44,7 @@ pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<Written, 
     }
     clocks::write(c, write)?;
     actions::write(c, write)?;
+    notices::write(c, write)?;
     write_turns(c, &write.teams)?;
     for row in &write.audit {
         insert_audit(c, row)?;

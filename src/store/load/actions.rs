@@ -40,7 +40,8 @@ pub(super) fn needs(
             Need::Execution(id) => drop(wanted.executions.insert(id.clone())),
             Need::Request(id) => drop(wanted.requests.insert(id.clone())),
             Need::TokenOwners => owners = true,
-            Need::Clocks(_)
+            Need::Channel(_)
+            | Need::Clocks(_)
             | Need::Delegations(_)
             | Need::Escalation(_)
             | Need::History(_)
