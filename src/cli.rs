@@ -9,6 +9,7 @@ pub mod anomalies;
 pub mod approvals;
 pub mod audit;
 pub mod bench;
+pub mod channels;
 pub mod completions;
 pub mod conversations;
 pub mod customers;
@@ -97,6 +98,9 @@ enum Command {
     /// Look at what was out of the usual
     #[command(visible_alias = "anomaly")]
     Anomalies(anomalies::Args),
+    /// Look at team channels, try one, see what became of each notice
+    #[command(visible_alias = "channel")]
+    Channels(channels::Args),
     /// Look at leads: who may become a customer
     #[command(visible_alias = "lead")]
     Leads(leads::Args),
@@ -148,6 +152,7 @@ pub fn main() -> ExitCode {
         Command::Approvals(args) => block_on(approvals::main(args)),
         Command::Delegations(args) => block_on(delegations::main(args)),
         Command::Anomalies(args) => block_on(anomalies::main(args)),
+        Command::Channels(args) => block_on(channels::main(args)),
         Command::Leads(args) => block_on(leads::main(args)),
         Command::Parked(args) => block_on(parked::main(args)),
         Command::Audit(args) => block_on(audit::main(args)),

@@ -7,7 +7,7 @@
 //! what `rules test` and `rules explain` say is what happens.
 //!
 //! One file an input type; [`TYPES`] is the one list of them. What several types
-//! share lives in [`case`] (the working copy), [`effects`], [`escalate`] and
+//! share lives in [`case`] (the working copy), [`effects`], [`escalate`], [`notices`] and
 //! [`ticket`]. Rejected alternative: an enum of all payloads matched here – every
 //! new type would have touched the enum, the parser and the match.
 
@@ -37,9 +37,12 @@ mod escalation_requested;
 mod execution_ended;
 mod execution_joined;
 mod gate;
+mod notices;
 mod payload;
 mod perform;
 mod policy_changed;
+mod post_due;
+mod post_ended;
 mod probe;
 mod put_aside;
 mod recall;
@@ -67,6 +70,8 @@ pub use self::{
     execution_ended::{ExecutionEnded, RequestResolved, fate},
     execution_joined::ExecutionJoined,
     policy_changed::{PolicyLoaded, PolicyRejected},
+    post_due::{ChannelTried, PostDue, channel_subject},
+    post_ended::PostEnded,
     put_aside::{PutAside, Refuse, Replayed},
     schedule_due::due_event,
 };

@@ -12,6 +12,7 @@ mod asyncapi;
 mod audit;
 mod auth;
 mod binding;
+mod channels;
 mod conversations;
 mod cursor;
 mod customers;

@@ -15,7 +15,7 @@
 //!
 //! ```text
 //!  domain ─► policy, connectors ─► decide ─► workbench ─► daemon ─► http ─► cli
-//!  domain ─► outbound, store, broker ─────────────────────┘
+//!  domain ─► notices, outbound, store, broker ────────────┘
 //! ```
 //!
 //! - [`domain`]: the nouns and their state machines; what is loaded, wanted, written.
@@ -24,6 +24,7 @@
 //! - [`decide`]: the verb; (policy, world, input, now) → outcome, without any I/O. `decide::gate`
 //!   is the governed path of every action.
 //! - [`workbench`]: decide with other hands around it: cases, check, explain.
+//! - [`notices`]: from a notice to what is posted to a team channel, and what the answer means.
 //! - [`outbound`]: the way out, behind the address guard: HTTP, mail, foreign databases.
 //! - [`store`]: SQLite and PostgreSQL; the journal, the state, the audit log.
 //! - [`broker`]: RabbitMQ; sessions, topology, deliveries, confirmed publication.
@@ -44,6 +45,7 @@ pub mod daemon;
 pub mod decide;
 pub mod domain;
 pub mod http;
+pub mod notices;
 pub mod outbound;
 pub mod policy;
 pub mod store;

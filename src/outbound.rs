@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use secrecy::SecretString;
 use serde_json::Value;
 
 use self::credential::Credentials;
@@ -146,6 +147,37 @@ impl Outbound {
                 integration.name
             ))),
         }
+    }
+
+    /// Sends a request that belongs to no integration, such as a post to a team channel, once.
+    ///
+    /// *Errors*: whether anything went out is in the kind of the fault.
+    pub async fn send(
+        &self,
+        request: Request,
+        allow_addresses: &[Network],
+        timeout: Duration,
+    ) -> Ended {
+        let sender = self.sender(allow_addresses).map_err(SendFault::NotSent)?;
+        let limits = Limits {
+            timeout,
+            max_bytes: MAX_ANSWER_BYTES,
+        };
+        sender.send(request, limits).await
+    }
+
+    /// Sends a mail that belongs to no integration, once, by a server and from a sender.
+    ///
+    /// *Errors*: whether anything went out is in the kind of the fault.
+    pub async fn mail(
+        &self,
+        mail: &mail::Mail,
+        post: (&SecretString, &str),
+        allow_addresses: &[Network],
+        timeout: Duration,
+    ) -> Ended {
+        let sender = self.sender(allow_addresses).map_err(SendFault::NotSent)?;
+        mail::send(sender.guard(), post, mail, timeout, self.clock.now()).await
     }
 
     /// Sends a request with its credential. One that is answered with 401 is not used again, so that

@@ -20,6 +20,7 @@ use super::{
     lane::{Lane, Shared},
     outgoing::Envelope,
     persons::Persons,
+    poster::{self, Poster},
     publish::Post,
     relay::{Backlog, Relay},
     reload::{Folders, InForce, Ruling},
@@ -33,7 +34,7 @@ use crate::{
     clock::Clock,
     config::Config,
     decide::Entry,
-    domain::{actor::Actor, execution::Execution},
+    domain::{actor::Actor, delivery::ChannelState, execution::Execution},
     outbound::{Outbound, SystemLookup},
     store::{NOBODY, Registration, Role, Store, StoreError},
 };
@@ -46,6 +47,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// The parts that live as long as the daemon.
 pub(super) struct House {
     pub(super) dispatch: Dispatch,
+    pub(super) poster: Poster,
     pub(super) relay: Arc<Relay>,
     pub(super) identity: Arc<Identity>,
     pub(super) lanes: Vec<std::thread::JoinHandle<()>>,
@@ -135,6 +137,14 @@ pub(super) async fn left_over(
         .await
 }
 
+/// Gives the channels to which a run before was posting.
+pub(super) async fn left_posting(
+    store: &Store,
+    daemon: i64,
+) -> Result<Vec<(String, ChannelState)>, StoreError> {
+    store.read(move |reader| reader.channels_of(daemon)).await
+}
+
 /// Makes the parts: lanes at work, a link that connects, a way in.
 pub(super) fn house(
     config: Arc<Config>,
@@ -152,15 +162,24 @@ pub(super) fn house(
     let relay = Arc::new(Relay::new(backlog, has_broker));
     let identity = Arc::new(Identity::new(registered));
     let in_force = Arc::new(InForce::new(ruling));
+    let outbound = Arc::new(outbound);
     let dispatch = Dispatch::new(Ground {
         clock: clock.clone(),
         in_force: Arc::clone(&in_force),
+        outbound: Arc::clone(&outbound),
+        source: config.source.clone(),
+    });
+    let poster = Poster::new(poster::Ground {
+        clock: clock.clone(),
+        in_force: Arc::clone(&in_force),
         outbound,
+        store: store.clone(),
         source: config.source.clone(),
     });
     let shared = Arc::new(Shared {
         alarm: Arc::default(),
         dispatch: dispatch.clone(),
+        poster: poster.clone(),
         store,
         reading: reading(&config, &in_force, &clock),
         in_force,
@@ -188,9 +207,11 @@ pub(super) fn house(
     let porters = TaskTracker::new();
     porters.spawn(porter.run(stop_relay.clone()));
     let publisher = link.as_ref().map(|link| link.publisher.clone());
-    dispatch.connect(intake.clone(), publisher);
+    dispatch.connect(intake.clone(), publisher.clone());
+    poster.connect(intake.clone(), publisher);
     House {
         dispatch,
+        poster,
         relay,
         identity,
         lanes,
@@ -343,6 +364,7 @@ impl House {
             publisher,
             envelope: self.shared.envelope.clone(),
             dispatch: self.dispatch.clone(),
+            poster: self.poster.clone(),
             tasks: tasks.clone(),
             stop: stop.clone(),
         };
@@ -361,6 +383,7 @@ impl House {
             stuck: HashMap::default(),
         };
         tasks.spawn(timers.run(stop.clone()));
+        tasks.spawn(self.poster.clone().run(stop.clone()));
         if self.config.policy.watch {
             let watched = vec![app.folders.rules.clone(), app.folders.config.clone()];
             tasks.spawn(folder_watch::run(app.clone(), watched, stop.clone()));

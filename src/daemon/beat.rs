@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    app::App, dispatch::Dispatch, identity::Identity, outgoing::Envelope, publish::Post,
-    relay::Relay,
+    app::App, dispatch::Dispatch, identity::Identity, outgoing::Envelope, poster::Poster,
+    publish::Post, relay::Relay,
 };
 use crate::{
     broker::{Publisher, Seat},
@@ -46,6 +46,8 @@ pub(super) struct Heart {
     pub(super) envelope: Envelope,
     /// Carries on what others had under way.
     pub(super) dispatch: Dispatch,
+    /// Goes on with the channels to which others posted.
+    pub(super) poster: Poster,
     /// Runs what outlasts a beat.
     pub(super) tasks: TaskTracker,
     /// Ends the work.
@@ -186,15 +188,17 @@ impl Heart {
         let own = self.identity.held().id;
         let taken = self.app.store.write(move |desk| {
             let held = desk.daemon_take_over(&silent)?;
-            let executions = match held {
-                Some(_) => desk.executions_hand_over(from, own)?,
-                None => Vec::new(),
+            let Some(held) = held else {
+                return Ok(None);
             };
-            Ok(held.map(|held| (held, executions)))
+            let executions = desk.executions_hand_over(from, own)?;
+            let channels = desk.channels_hand_over(from, own)?;
+            Ok(Some((held, executions, channels)))
         });
         match taken.await {
-            Ok(Some((held, executions))) => {
+            Ok(Some((held, executions, channels))) => {
                 self.dispatch.adopt(executions);
+                self.poster.adopt(channels);
                 let Some(publisher) = &self.publisher else {
                     return;
                 };

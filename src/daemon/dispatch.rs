@@ -20,13 +20,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     bearing::{Bearing, Bearings},
-    crash_point,
+    confirm, crash_point,
     intake::Intake,
     intake::SubmitError,
     reload::InForce,
 };
 use crate::{
-    broker::{Outgoing, Published, Publisher},
+    broker::{Outgoing, Publisher},
     clock::{Clock, Stopwatch},
     connectors::{
         Prepared, amqp, answer,
@@ -65,7 +65,7 @@ pub(super) struct Ground {
     /// What integrations there are now.
     pub(super) in_force: Arc<InForce>,
     /// The way out.
-    pub(super) outbound: Outbound,
+    pub(super) outbound: Arc<Outbound>,
     /// `source` of our own events.
     pub(super) source: String,
 }
@@ -338,7 +338,7 @@ impl Inner {
                 body: call.body,
             }),
             Prepared::Mail(mail) => Call::Mail(outbound::mail::Mail {
-                to: mail.to,
+                to: vec![mail.to],
                 subject: mail.subject,
                 text: mail.text,
                 message_id: mail.message_id,
@@ -376,40 +376,15 @@ impl Inner {
     }
 
     async fn publish(&self, message: amqp::Message, timeout: Duration) -> Ended {
-        let Some(publisher) = self.publisher.get() else {
-            return Ended::Refused {
-                detail: "no broker is configured".to_owned(),
-            };
-        };
         let outgoing = Outgoing {
             exchange: Arc::from(message.exchange),
             routing_key: message.routing_key,
             body: message.body.into_bytes(),
             content_type: Some("application/json".to_owned()),
             message_id: message.message_id,
-            kind: String::new(),
-            correlation_id: None,
-            traceparent: None,
-            headers: Vec::new(),
+            ..Outgoing::default()
         };
-        let confirmed = tokio::time::timeout(timeout, publisher.publish(vec![outgoing])).await;
-        let answered = |status: u16, body: Value| Ended::Answered {
-            status,
-            retry_after: None,
-            body,
-        };
-        match confirmed {
-            Ok(Ok(fates)) if fates.contains(&Published::Unroutable) => {
-                answered(404, json!({"error": "no queue is bound for it"}))
-            }
-            Ok(Ok(_)) => answered(200, json!({})),
-            Ok(Err(lost)) => Ended::Broken {
-                detail: lost.to_string(),
-            },
-            Err(_) => Ended::Broken {
-                detail: "the broker did not confirm in time".to_owned(),
-            },
-        }
+        confirm::publish(self.publisher.get(), outgoing, timeout).await
     }
 
     /// Has the end of an attempt decided, for all who share the call at once.

@@ -25,6 +25,7 @@ use super::{
     intake::{Receipt, SubmitError, Unit, Waiter},
     outgoing::Envelope,
     persons::Persons,
+    poster::Poster,
     relay::{Parcel, Place, Relay},
     reload::InForce,
     round::put_aside,
@@ -76,6 +77,8 @@ pub(super) struct Shared {
     pub(super) dispatch: Dispatch,
     /// Rings for timers.
     pub(super) alarm: Arc<Alarm>,
+    /// Posts what is said to team channels.
+    pub(super) poster: Poster,
     /// Held by the lane that tries what was tried before.
     pub(super) suspects: Mutex<()>,
 }
@@ -330,6 +333,7 @@ impl Lane {
             shared.dispatch.take(&sealed.write.executions);
             shared.dispatch.let_go(&sealed.write.executions_over);
             self.set_timers(&sealed.write);
+            shared.poster.wake(&sealed.write.deliveries);
             shared.relay.hand_over(Parcel { place, messages });
             shared.committed.send_if_modified(|newest| {
                 let is_newer = position > *newest;

@@ -70,6 +70,7 @@ pub async fn start(config: Config, folders: Folders, clock: Clock) -> Result<Run
     let registered = assemble::register(&store, &config).await?;
     let outbound = assemble::way_out(&config, &clock).map_err(StartError::Outbound)?;
     let (own, unsent) = assemble::left_over(&store, registered.0.id).await?;
+    let posting = assemble::left_posting(&store, registered.0.id).await?;
     let config = Arc::new(config);
     let mut house = assemble::house(config, store, registered, ruling, (clock, outbound));
     let app = house.app(folders);
@@ -79,6 +80,7 @@ pub async fn start(config: Config, folders: Folders, clock: Clock) -> Result<Run
     let unsent: Vec<_> = unsent.into_iter().map(Arc::new).collect();
     house.dispatch.take(&unsent);
     house.dispatch.adopt(own);
+    house.poster.adopt(posting);
     let intake_task = house.begin_work(&app, &tasks, &stop);
     tasks.spawn(sealer::run(app.clone(), key, stop.clone()));
     Ok(Running {
@@ -119,7 +121,7 @@ impl Running {
             let _ = task.await;
         }
         // What is under way comes back through the lanes.
-        self.house.dispatch.drain().await;
+        tokio::join!(self.house.dispatch.drain(), self.house.poster.drain());
         self.app.intake.close();
         for lane in self.house.lanes.drain(..) {
             let _ = tokio::task::spawn_blocking(move || lane.join()).await;

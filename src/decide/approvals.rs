@@ -16,6 +16,7 @@ use crate::domain::{
     escalation::Trigger,
     event::Reason,
     gate::OnExpiry,
+    notice::{Notice, NoticeKind},
     request::{Request, RequestState, digest},
 };
 
@@ -60,8 +61,7 @@ impl Case<'_> {
             json!({"approval_id": approval.approval_id}),
         );
         self.record_move("approval_requested", &request);
-        let notice = format!("your decision is asked for: {}", approval.summary);
-        self.notify(&approval.notify, &notice, "approval");
+        self.tell_approvers(&approval, "your decision is asked for");
         self.say(&request, |action| action.say.waiting.as_ref(), None);
         self.look_for_deadlock(&approval, &request)?;
         self.put_approval(approval)?;
@@ -114,6 +114,27 @@ impl Case<'_> {
             Value::Object(context) => context,
             _ => Map::new(),
         }
+    }
+
+    fn tell_approvers(&mut self, approval: &Approval, what: &str) {
+        let asked = approval.asked().map(|stage| stage.approvers.join(", "));
+        let facts = [
+            ("Action", approval.action.clone()),
+            ("Asked by", approval.requester.clone()),
+            ("Approvers", asked.unwrap_or_default()),
+            ("Expires", approval.expires_at.to_string()),
+        ];
+        let notice = Notice {
+            kind: NoticeKind::Approval,
+            about: approval.approval_id.clone(),
+            title: format!("Approval: {}", approval.action),
+            text: format!("{what}: {}", approval.summary),
+            facts: facts.map(|(name, value)| (name.to_owned(), value)).into(),
+            link: self.way_back(),
+            at: self.now,
+            not_before: None,
+        };
+        self.tell(&approval.notify, notice);
     }
 
     fn publish_requested(&mut self, approval: &Approval) {
@@ -349,8 +370,7 @@ impl Case<'_> {
             approval.remind_at = None;
             self.publish_about("approval.reminded", &approval, json!({}));
             self.record(json!({"effect": "approval_reminded", "approval_id": id}));
-            let notice = format!("still waiting for a decision: {}", approval.summary);
-            self.notify(&approval.notify, &notice, "approval");
+            self.tell_approvers(&approval, "still waiting for a decision");
             self.put_approval(approval)?;
         }
         Ok(())

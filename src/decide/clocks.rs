@@ -65,7 +65,7 @@ impl Case<'_> {
                 Ok(steps) => break steps,
                 Err(MissingTerms(pin)) => match self.terms_of(&pin)? {
                     Some(terms) => book.pinned.push(terms),
-                    None => return self.give_up(&clocks, &pin),
+                    None => return self.give_clocks_up(&clocks, &pin),
                 },
             }
         };
@@ -90,7 +90,7 @@ impl Case<'_> {
         let clocks = self.clocks_of(owner)?;
         for clock in &clocks {
             let Some(terms) = self.terms_of(&clock.pin)? else {
-                return self.give_up(&clocks, &clock.pin);
+                return self.give_clocks_up(&clocks, &clock.pin);
             };
             let moment = Moment { at, event: &id };
             let step = clock.step(signal, &terms, moment);
@@ -139,7 +139,7 @@ impl Case<'_> {
     }
 
     /// Ends clocks whose terms are kept nowhere: nobody can say when they are due.
-    fn give_up(&mut self, clocks: &[Clock], pin: &Pin) -> Result<(), Stop> {
+    fn give_clocks_up(&mut self, clocks: &[Clock], pin: &Pin) -> Result<(), Stop> {
         self.report_failures(&[failure(
             &pin.policy,
             format!(

@@ -8,7 +8,7 @@ use super::{Case, Stop};
 use crate::domain::{
     actor::Actor,
     effect::{Effect, ReportWish},
-    notice::Notice,
+    notice::{Notice, NoticeKind},
     ticket::Ticket,
     verdict::{RuleFailure, Verdict},
 };
@@ -82,7 +82,7 @@ impl Case<'_> {
                 self.open_ticket(draft, &Actor::rule(rule))?;
             }
             Effect::UpdateTicket(patch) => self.update_by_rule(rule, &patch)?,
-            Effect::Notify { to, text } => self.notify(&to, &text, rule),
+            Effect::Notify { to, text } => self.notify(rule, &to, text),
             Effect::SendMessage { text } => self.send_message(&text, &format!("rule:{rule}")),
             Effect::Tag { tag } => self.tag(&tag),
             Effect::Resolve => {
@@ -114,6 +114,21 @@ impl Case<'_> {
         self.record(json!({"effect": "report", "rule": rule, "wish": wish}));
     }
 
+    /// Tells teammates what a rule says.
+    fn notify(&mut self, rule: &str, to: &[String], text: String) {
+        let notice = Notice {
+            kind: NoticeKind::Rule,
+            about: self.input.event.subject.to_string(),
+            title: rule.to_owned(),
+            text,
+            facts: Vec::new(),
+            link: self.way_back(),
+            at: self.now,
+            not_before: None,
+        };
+        self.tell(to, notice);
+    }
+
     /// Says something to the customer; `reason` tells what asked for it.
     pub(super) fn send_message(&mut self, text: &str, reason: &str) {
         let subject = &self.input.event.subject;
@@ -138,38 +153,6 @@ impl Case<'_> {
             json!({"conversation_id": self.input.event.subject, "tag": tag}),
         );
         self.record(json!({"effect": "tag", "tag": tag}));
-    }
-
-    /// Tells teammates in the app: `#channel`, `@person`, `@team`.
-    pub(super) fn notify(&mut self, to: &[String], text: &str, rule: &str) {
-        let mut people: Vec<String> = to
-            .iter()
-            .flat_map(|recipient| self.settings.directory.reach(recipient))
-            .collect();
-        people.sort();
-        people.dedup();
-        if people.is_empty() {
-            return;
-        }
-        let notice_id = self.make_id("ntc");
-        let subject = &self.input.event.subject;
-        let mut data = json!({
-            "notice_id": notice_id, "to": people, "kind": "rule", "about": subject, "text": text,
-            "conversation_id": subject,
-        });
-        let link = self.link();
-        if !link.is_empty() {
-            data["link"] = json!(link);
-        }
-        self.publish("notice.posted", data);
-        self.record(
-            json!({"effect": "notify", "notice_id": notice_id, "to": people, "rule": rule}),
-        );
-    }
-
-    /// Tells teammates.
-    pub(super) fn tell(&mut self, to: &[String], notice: Notice) {
-        self.notify(to, &notice.title, notice.kind.as_str());
     }
 
     /// Gives the way back to the conversation; empty when none is configured.

@@ -8,6 +8,7 @@ use crate::domain::{
     effect::{Escalate, TicketChoice, TicketDraft, TicketPatch},
     escalation::{Escalation, EscalationState, Trigger},
     event::Reason,
+    notice::{Notice, NoticeKind},
     outcome::Change,
 };
 
@@ -83,6 +84,7 @@ impl Case<'_> {
             "effect": "escalated", "escalation_id": escalation_id, "trigger": trigger, "rule": rule,
             "ticket_id": escalation.ticket_id, "priority": wish.priority, "team": escalation.team,
         }));
+        let told = self.notice_of(&escalation);
         self.change(Change::Escalation(escalation.into()));
         for tag in &wish.tags {
             self.tag(tag);
@@ -93,13 +95,34 @@ impl Case<'_> {
                 &rule.map_or_else(|| "escalation".to_owned(), |rule| format!("rule:{rule}")),
             );
         }
-        let subject = &self.input.event.subject;
-        let text = format!(
-            "{} (conversation {subject}, {} priority)",
-            wish.reason, wish.priority
-        );
-        self.notify(&wish.notify, &text, rule.unwrap_or_default());
+        self.tell(&wish.notify, told);
         Ok(())
+    }
+
+    fn notice_of(&self, escalation: &Escalation) -> Notice {
+        let subject = &self.input.event.subject;
+        let facts = [
+            ("Priority", Some(escalation.priority.to_string())),
+            ("Team", escalation.team.clone()),
+            ("Ticket", escalation.ticket_id.clone()),
+            ("Conversation", Some(subject.to_string())),
+        ];
+        let known = facts.into_iter();
+        Notice {
+            kind: NoticeKind::Escalation,
+            about: escalation.escalation_id.clone(),
+            title: format!("Escalation: {}", escalation.reason),
+            text: format!(
+                "{} (conversation {subject}, {} priority)",
+                escalation.reason, escalation.priority
+            ),
+            facts: known
+                .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+                .collect(),
+            link: self.way_back(),
+            at: self.now,
+            not_before: None,
+        }
     }
 
     fn publish_escalated(&mut self, escalation: &Escalation) {

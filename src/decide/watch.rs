@@ -15,6 +15,7 @@ use crate::domain::{
     approval::Decision,
     history::{Whose, number},
     ids::hex,
+    notice::{Notice, NoticeKind},
     outcome::Change,
     request::{Request, digest},
     tally::{Tallied, Tally, TallyAsk, TallyKey, hour_of},
@@ -155,7 +156,7 @@ impl<'a> Case<'a> {
                 ..one.added
             };
             if let Some(flag) = flag {
-                self.tell_flag(request, &one, &flag);
+                self.tell_anomaly(request, &one, &flag);
             }
             self.change(Change::Tally(Tallied {
                 keep_until: one.watch.keep_until(hour),
@@ -166,7 +167,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn tell_flag(&mut self, request: &Request, seen: &Seen<'a>, flag: &Flag) {
+    fn tell_anomaly(&mut self, request: &Request, seen: &Seen<'a>, flag: &Flag) {
         let anomaly = Anomaly {
             at: self.now,
             action: request.action.clone(),
@@ -175,7 +176,20 @@ impl<'a> Case<'a> {
         };
         self.publish("anomaly.detected", anomaly.to_published());
         self.record(anomaly.to_effect());
-        self.notify(&seen.watch.notify, &anomaly.say(), &seen.watch.name);
+        let notice = Notice {
+            kind: NoticeKind::Anomaly,
+            about: request.request_id.clone(),
+            title: format!("Out of the usual: {}", seen.watch.name),
+            text: anomaly.say(),
+            facts: vec![
+                ("Action".to_owned(), request.action.clone()),
+                ("Asked by".to_owned(), request.actor.id.clone()),
+            ],
+            link: self.way_back(),
+            at: self.now,
+            not_before: None,
+        };
+        self.tell(&seen.watch.notify, notice);
         self.change(Change::Anomaly(Arc::new(anomaly)));
     }
 }

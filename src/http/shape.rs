@@ -26,12 +26,24 @@ const NAMED: &[(&str, &str)] = &[
         r#"{approval_id: text, request_id: text, subject: text, action: text, summary: text, context: object, digest: text, requester: text, stages: [object], stage: integer, approvers?: [text], required?: integer, rejections: integer, state: "pending"|"approved"|"rejected"|"expired"|"cancelled"|"superseded"|"consumed", votes: [object], requested_at: time, expires_at: time, remind_at?: time}"#,
     ),
     (
+        "channel",
+        r#"{name: text, kind: "slack"|"teams"|"mattermost"|"discord"|"webhook"|"email"|"amqp", state: "ok"|"failing", pending: integer, failing_since?: time, blocked_until?: time, error?: text, sent_at?: time}"#,
+    ),
+    (
         "customer",
         "{id: text, name?: text, email?: text, phone?: text, segment?: text, tier?: text, locale?: text}",
     ),
     (
         "delegation",
         "{delegation_id: text, from: text, from_roles: [text], to: text, scope: {actions?: [text], channels?: [text], segments?: [text], amount?: number}, starts_at: time, ends_at: time, reason?: text, created_at: time, revoked_at?: time}",
+    ),
+    (
+        "delivery",
+        "{delivery_id: text, notice_id: text, channel: text, kind: text, about: text, title: text, text: text, facts?: [any], link?: text, at: time, state: delivery_state, attempts: integer, perhaps_posted: boolean, not_before: time, updated_at: time, part_of?: text, error?: text}",
+    ),
+    (
+        "delivery_state",
+        r#""pending"|"posting"|"joined"|"sent"|"failed"|"unknown""#,
     ),
     (
         "event",

@@ -9,6 +9,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
+    channels,
     page::shown,
     problem::{Kind, Problem},
     state::Api,
@@ -23,7 +24,9 @@ use crate::{
 pub(super) async fn show(State(api): State<Api>) -> Result<Json<Value>, Problem> {
     let app = &api.app;
     let ruling = app.in_force.ruling();
-    let counts = api.read(Reader::counts).await?;
+    let (counts, failing) = api
+        .read(|reader| Ok((reader.counts()?, channels::failing(reader)?)))
+        .await?;
     let unready = app.unready();
     Ok(Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -37,6 +40,7 @@ pub(super) async fn show(State(api): State<Api>) -> Result<Json<Value>, Problem>
             "rules": ruling.policy.rules().len(),
             "fault": app.status.policy_fault(),
         },
+        "channels_failing": failing,
         "since_start": shown(&app.status.counters()),
         "stored": {
             "position": counts.position,

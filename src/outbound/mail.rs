@@ -1,4 +1,4 @@
-//! Mails over SMTP, one to one person, to a server at the address that was looked at.
+//! Mails over SMTP, each to one person or a few, to a server at the address that was looked at.
 //!
 //! The integration's URL says how: `smtps://` speaks TLS from the first byte (port 465),
 //! `smtp+starttls://` turns to TLS before anything is said (port 587), and `smtp://` (port
@@ -40,8 +40,8 @@ const MAX_SAID: usize = 300;
 /// A mail, but for its sender.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Mail {
-    /// The address of whom it is for.
-    pub to: String,
+    /// The addresses of whom it is for; one that is refused refuses the mail.
+    pub to: Vec<String>,
     /// The subject.
     pub subject: String,
     /// The text.
@@ -186,10 +186,12 @@ fn compose(from: &str, mail: &Mail, now: Timestamp) -> Result<Message, SendFault
         let read = text.parse::<Mailbox>();
         read.map_err(|_| SendFault::Refused(format!("the {what} is no mail address")))
     };
-    let to = mailbox(&mail.to, "recipient")?;
-    let message = MessageBuilder::new()
-        .from(mailbox(from, "sender")?)
-        .to(Mailbox::new(None, to.email))
+    let mut building = MessageBuilder::new().from(mailbox(from, "sender")?);
+    for to in &mail.to {
+        let to = mailbox(to, "recipient")?;
+        building = building.to(Mailbox::new(None, to.email));
+    }
+    let message = building
         .subject(mail.subject.clone())
         .message_id(Some(mail.message_id.clone()))
         .date(now.to_utc().into())

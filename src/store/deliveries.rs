@@ -322,9 +322,22 @@ pub(super) fn blank(connection: &mut Connection, subject: &str) -> Result<(), St
                 .set(deliveries::notice.eq(json(&blanked)?))
                 .execute(c)?;
         }
-        diesel::update(deliveries::table)
+        let waiting: Vec<String> = deliveries::table
             .filter(deliveries::subject.eq(subject))
             .filter(deliveries::state.eq(DeliveryState::Pending.as_str()))
+            .select(deliveries::delivery_id)
+            .load(c)?;
+        // Those of others that were part of it go on by themselves.
+        diesel::update(deliveries::table)
+            .filter(deliveries::part_of.eq_any(&waiting))
+            .filter(sql::<Bool>(IS_POSTING))
+            .set((
+                deliveries::state.eq(DeliveryState::Pending.as_str()),
+                deliveries::part_of.eq(None::<String>),
+            ))
+            .execute(c)?;
+        diesel::update(deliveries::table)
+            .filter(deliveries::delivery_id.eq_any(&waiting))
             .set((
                 deliveries::state.eq(DeliveryState::Failed.as_str()),
                 deliveries::error.eq("what it says was erased"),

@@ -83,6 +83,7 @@ metrics! {
     ATTEMPT_SECONDS = "provost_attempt_seconds" SECONDS, ["integration"], "Time from sending to the answer's last byte.";
     BREAKER_STATE = "provost_breaker_state" Kind::Gauge, ["integration"], "The circuit breaker of an integration: 0 closed, 1 half open, 2 open.";
     EXECUTIONS_WAITING = "provost_executions_waiting" Kind::Gauge, [], "Executions that have not begun.";
+    POSTS_ENDED = "provost_posts_total" Kind::Counter, ["channel", "end"], "Posts to team channels that ended, by channel and how.";
     TAKEOVERS = "provost_takeovers_total" Kind::Counter, [], "Daemons fallen silent whose work was taken over.";
     HTTP_REQUESTS = "provost_http_requests_total" Kind::Counter, ["method", "route", "status"], "Requests answered, by method, route and status.";
     HTTP_SECONDS = "provost_http_request_seconds" SECONDS, ["method", "route"], "Time to answer a request.";

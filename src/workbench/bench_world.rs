@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{
     decide::{
@@ -15,11 +15,12 @@ use crate::{
     },
     domain::{
         budget::{Budget, BudgetKey},
+        delivery::Delivery,
         event::{Event, Reason, Rejection},
         facts::{Facts, StateFacts},
         history::Past,
         ids::SubjectId,
-        outcome::Outcome,
+        outcome::{Change, Outcome},
         sla::Owner,
         time::{Span, Timestamp},
         world::{Need, Subject, TeamLoad, World},
@@ -346,15 +347,52 @@ impl<'a> BenchWorld<'a> {
                 state: state.clone(),
             });
         }
-        trail
-            .outputs
-            .extend(outcome.results.iter().map(|result| Output {
-                at: self.now,
-                kind: result.kind.to_owned(),
-                data: result.data.clone(),
-                rules: rules.clone(),
-            }));
+        let results = outcome.results.iter().map(|result| Output {
+            at: self.now,
+            kind: result.kind.to_owned(),
+            data: result.data.clone(),
+            rules: rules.clone(),
+        });
+        let mut outputs: Vec<Output> = results.collect();
+        for change in &outcome.changes {
+            if let Change::Delivery { delivery, is_new } = change
+                && *is_new
+                && !delivery.channel.starts_with('@')
+            {
+                show_channel(&mut outputs, delivery, (self.now, &rules));
+            }
+        }
+        trail.outputs.append(&mut outputs);
     }
+}
+
+/// Shows that a channel is told something: it is one more of those to whom a notice goes.
+fn show_channel(
+    outputs: &mut Vec<Output>,
+    delivery: &Delivery,
+    (at, rules): (Timestamp, &[String]),
+) {
+    let channel = Value::String(format!("#{}", delivery.channel));
+    let known = outputs
+        .iter_mut()
+        .find(|output| output.data.get("notice_id") == Some(&delivery.notice_id.as_str().into()));
+    if let Some(known) = known {
+        if let Some(Value::Array(to)) = known.data.get_mut("to") {
+            to.push(channel);
+        }
+        return;
+    }
+    let notice = &delivery.notice;
+    let data = json!({
+        "notice_id": delivery.notice_id, "to": [channel], "kind": notice.kind, "about": notice.about,
+        "title": notice.title, "text": notice.text,
+    });
+    outputs.push(Output {
+        at,
+        kind: "notice.posted".to_owned(),
+        data: data.as_object().cloned().unwrap_or_default(),
+        rules: rules.to_vec(),
+    });
 }
 
 /// Adds up what requests hold of a limit within its window.

@@ -180,22 +180,22 @@ pub const OUTBOUND: &[Message] = &[
     Message::built(
         "notice.posted",
         "Teammates are told something.",
-        "{notice_id: text, to: [text], kind: text, about: text, text: text, link?: text}",
+        "{conversation_id?: text, notice_id: text, to: [text], kind: text, about: text, title?: text, text: text, link?: text}",
     ),
-    Message::planned(
+    Message::built(
         "notification.failed",
         "A notification could not be delivered.",
-        "{channel: text, kind: text, about: text, error?: text}",
+        "{channel: text, kind: text, about: text, delivery_id: text, attempts: integer, part_of?: text, error?: text}",
     ),
-    Message::planned(
+    Message::built(
         "notification.sent",
         "A notification was delivered.",
-        "{channel: text, kind: text, about: text, error?: text}",
+        "{channel: text, kind: text, about: text, delivery_id: text, attempts: integer, part_of?: text, error?: text}",
     ),
-    Message::planned(
+    Message::built(
         "notification.unknown",
         "Nobody knows whether a notification arrived.",
-        "{channel: text, kind: text, about: text, error?: text}",
+        "{channel: text, kind: text, about: text, delivery_id: text, attempts: integer, part_of?: text, error?: text}",
     ),
     Message::built(
         "policy.loaded",

@@ -13,9 +13,9 @@ use super::{
 use crate::{
     domain::access::Verb,
     http::{
-        actions, anomalies, approvals, asyncapi, audit, conversations, customers, delegations,
-        escalations, events, export, intake, leads, openapi, parked, policy, reports, requests,
-        results, status, story, tickets,
+        actions, anomalies, approvals, asyncapi, audit, channels, conversations, customers,
+        delegations, escalations, events, export, intake, leads, openapi, parked, policy, reports,
+        requests, results, status, story, tickets,
     },
 };
 
@@ -320,7 +320,23 @@ pub const ROUTES: &[Route] = &[
         ])
         .answers(200, "{from?: time, to: time, items: [{action: text, asked: integer, denied: integer, denied_by_code: object, approved: integer, approved_by: object, rejected: integer, cancelled: integer, succeeded: integer, failed: integer, unknown: integer, reversed: integer}]}")
         .by(|| routing::get(reports::report)),
-    Route::new(Post, "/v1/channels/{name}/test", OPERATE, "Posts a test notice to a channel."),
+    Route::new(Get, "/v1/channels", VIEW, "Team channels by name, and whether each works.")
+        .query(PAGE)
+        .answers(200, "{items: [channel], next?: text}")
+        .by(|| routing::get(channels::list)),
+    Route::new(Post, "/v1/channels/{name}/test", OPERATE, "Posts a test notice to a channel and answers what came of it; `pending` or `posting` where that took too long.")
+        .answers(200, "delivery")
+        .by(|| routing::post(channels::test)),
+    Route::new(Get, "/v1/deliveries", VIEW, "Notices on their way to channels, or there, the newest first.")
+        .query(&[
+            LIMIT,
+            AFTER,
+            p("channel", "text", "Only those to this channel; `@NAME` for a person's mail."),
+            p("state", "delivery_state", "Only those in this state."),
+            p("about", "text", "Only those about this id."),
+        ])
+        .answers(200, "{items: [delivery], next?: text}")
+        .by(|| routing::get(channels::deliveries)),
     Route::new(Get, "/v1/parked", OPERATE, "What could not be understood, the newest first.")
         .query(PAGE)
         .answers(200, LISTING)

@@ -78,7 +78,9 @@ const CASES: &str = "
     POST /v1/sla/repin:
     GET /v1/anomalies: agent manager viewer
     GET /v1/reports/{name}: agent manager viewer
+    GET /v1/channels: agent manager viewer
     POST /v1/channels/{name}/test:
+    GET /v1/deliveries: agent manager viewer
     GET /v1/parked:
     GET /v1/parked/{id}:
     DELETE /v1/parked/{id}:

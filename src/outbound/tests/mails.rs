@@ -97,7 +97,7 @@ async fn say(stream: &mut BufReader<TcpStream>, text: &str) -> io::Result<()> {
 
 fn mail() -> mail::Mail {
     mail::Mail {
-        to: "ann@example.org".to_owned(),
+        to: vec!["ann@example.org".to_owned()],
         subject: "Ihre Bestellung für 5 €".to_owned(),
         text: "Guten Tag,\n.\nalles bestellt.".to_owned(),
         message_id: "<0123@example.com>".to_owned(),
