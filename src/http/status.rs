@@ -16,7 +16,6 @@ use super::{
 };
 use crate::{
     broker::{Fault, LinkState},
-    store::Reader,
     telemetry::Metrics,
 };
 
