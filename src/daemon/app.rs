@@ -95,7 +95,8 @@ impl App {
     pub async fn reload(&self) -> Result<Loaded, ReloadFault> {
         let folders = self.folders.clone();
         let last = Arc::clone(&self.in_force.ruling().catalogue_sources);
-        let read = tokio::task::spawn_blocking(move || folders.read_tested(&last)).await;
+        let now = self.clock.now();
+        let read = tokio::task::spawn_blocking(move || folders.read_tested(&last, now)).await;
         let Reloaded {
             bundle,
             ruling,

@@ -52,7 +52,7 @@ pub struct Running {
 ///
 /// *Errors*: a policy at fault; a database that refuses. One that is away is waited for.
 pub async fn start(config: Config, folders: Folders, clock: Clock) -> Result<Running, StartError> {
-    let (bundle, ruling) = folders.read().map_err(StartError::Policy)?;
+    let (bundle, ruling) = folders.read(clock.now()).map_err(StartError::Policy)?;
     for case in folders.failing_cases(&ruling) {
         tracing::warn!(%case, "a case of the policy fails; a reload would refuse it");
     }

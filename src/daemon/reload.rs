@@ -25,7 +25,10 @@ use crate::{
         CatalogueSources, Config, ConfigFault, Env, Ground, read_catalogue, read_catalogue_over,
     },
     decide::Settings,
-    domain::{action::Performer, catalogue::Catalogue, directory::Directory, ids::leading_16},
+    domain::{
+        action::Performer, catalogue::Catalogue, directory::Directory, ids::leading_16,
+        time::Timestamp,
+    },
     policy::{Fault, Policy, Severity, Sources},
     workbench::{case_file, cases},
 };
@@ -230,7 +233,11 @@ impl Folders {
     /// or integration at fault keeps its form of `last`; its faults come along.
     ///
     /// *Errors*: the faults of the configuration, else of the policy, and the cases that fail.
-    pub fn read_tested(&self, last: &CatalogueSources) -> Result<Reloaded, ReloadFault> {
+    pub fn read_tested(
+        &self,
+        last: &CatalogueSources,
+        now: Timestamp,
+    ) -> Result<Reloaded, ReloadFault> {
         let (settings, mut bundle) = self.sources()?;
         let ground = self.ground(&settings);
         let (catalogue, read) = read_catalogue_over(last, bundle.catalogue, &ground);
@@ -238,7 +245,8 @@ impl Folders {
         let ruling = bundle
             .compile_with(settings, read.catalogue)
             .map_err(ReloadFault::Policy)?;
-        let faults = self.failing_cases(&ruling);
+        let mut faults = ruling.policy.check_at(now);
+        faults.extend(self.failing_cases(&ruling));
         if !faults.is_empty() {
             return Err(ReloadFault::Policy(faults));
         }
@@ -259,10 +267,14 @@ impl Folders {
 
     /// Reads and compiles what stands in the folders, people and teams included.
     ///
-    /// *Errors*: every fault of the configuration, else every fault of the policy.
-    pub fn read(&self) -> Result<(Bundle, Ruling), ReloadFault> {
+    /// *Errors*: every fault of the configuration, else every fault of the policy, as things stand now.
+    pub fn read(&self, now: Timestamp) -> Result<(Bundle, Ruling), ReloadFault> {
         let (settings, bundle) = self.sources()?;
         let ruling = bundle.compile(settings, self)?;
+        let faults = ruling.policy.check_at(now);
+        if !faults.is_empty() {
+            return Err(ReloadFault::Policy(faults));
+        }
         Ok((bundle, ruling))
     }
 
@@ -364,6 +376,32 @@ impl fmt::Display for ReloadFault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_policy_is_refused_once_a_calendar_of_it_is_over() {
+        let name = format!("provost-reload-{}", std::process::id());
+        let place = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&place).expect("a temporary folder");
+        let rule = r#"calendar("over", #{ timezone: "UTC", hours: #{ daily: [] }, overrides: #{ "2026-12-24": ["09:00-12:00"] } });"#;
+        std::fs::write(place.join("a.rhai"), rule).expect("a temporary file");
+        let folders = Folders {
+            config: place.join("config"),
+            rules: place.clone(),
+            env: Env::default(),
+        };
+        let last = CatalogueSources::default();
+        let loads = |time: &str| {
+            let now = Timestamp::parse(time).expect("RFC 3339");
+            let (read, tested) = (folders.read(now).map(drop), folders.read_tested(&last, now));
+            [read, tested.map(drop)].map(|loaded| loaded.map_err(|fault| fault.to_string()))
+        };
+        assert_eq!(loads("2026-01-01T00:00:00Z"), [Ok(()), Ok(())]);
+        for refused in loads("2027-01-01T00:00:00Z") {
+            let said = refused.expect_err("it never opens again");
+            assert!(said.contains("has no open time in the 366 days"), "{said}");
+        }
+        let _ = std::fs::remove_dir_all(&place);
+    }
 
     #[test]
     fn the_version_follows_names_and_texts_of_rules_and_mappings() {

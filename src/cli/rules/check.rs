@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{Failure, Output, Place, output};
 use crate::{
     cli::EXIT_CONFIG,
+    clock::Clock,
     policy::{Fault, Mapping, Policy, Severity, Sources},
     workbench::check::render,
 };
@@ -16,7 +17,10 @@ pub(super) fn main(place: &Place) -> Result<(), Failure> {
         .map_err(|error| Failure::new(format!("cannot read the mappings: {error}")))?;
     let loaded = Policy::load(&place.sources, &place.settings.directory);
     let mut faults = match &loaded {
-        Ok(policy) => policy.warnings().to_vec(),
+        Ok(policy) => {
+            let now = Clock::machine().now();
+            [policy.warnings(), &policy.check_at(now)].concat()
+        }
         Err(faults) => faults.clone(),
     };
     for (file, text) in &mappings.files {
