@@ -73,7 +73,7 @@ pub use self::{
     post_due::{ChannelTried, PostDue, channel_subject},
     post_ended::PostEnded,
     put_aside::{PutAside, Refuse, Replayed},
-    schedule_due::due_event,
+    schedule_due::{due_event, due_subject},
 };
 use crate::{
     domain::{

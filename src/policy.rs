@@ -8,6 +8,7 @@ mod anomaly;
 mod approval;
 mod builtin_mappings;
 mod calendar;
+mod catch_up;
 mod check;
 mod condition;
 mod cron;
@@ -67,6 +68,7 @@ use self::{judge::Judge, terms::Ledger};
 
 pub use self::{
     builtin_mappings::BUILTIN,
+    catch_up::CatchUp,
     cron::Schedule,
     fault::{CODES, Fault, Severity},
     mapping::{ForeignMessage, Mapping},

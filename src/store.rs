@@ -33,6 +33,7 @@ mod policies;
 mod pool;
 mod reader;
 mod requests;
+mod schedules;
 mod schema;
 mod seals;
 mod status;

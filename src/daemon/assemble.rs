@@ -369,13 +369,7 @@ impl House {
             stop: stop.clone(),
         };
         tasks.spawn(heart.run());
-        let in_force = Arc::clone(&app.in_force);
-        tasks.spawn(schedule::run(
-            self.clock.clone(),
-            in_force,
-            app.intake.clone(),
-            stop.clone(),
-        ));
+        tasks.spawn(schedule::run(app.clone(), stop.clone()));
         tasks.spawn(retention::run(app.clone(), stop.clone()));
         let timers = Timers {
             app: app.clone(),

@@ -18,6 +18,11 @@ pub(super) const DUE: InboundType = InboundType {
     read: |data| Ok(Arc::new(payload::read::<Due>(data)?)),
 };
 
+/// Gives the subject of a schedule's instants.
+pub fn due_subject(rule: &str) -> SubjectId {
+    SubjectId::from(format!("schedule:{rule}"))
+}
+
 /// Makes the event of a schedule's instant. The same instant always has the same id, so that of
 /// several daemons one decides it.
 pub fn due_event(source: &str, rule: &str, at: Timestamp) -> Event {
@@ -29,7 +34,7 @@ pub fn due_event(source: &str, rule: &str, at: Timestamp) -> Event {
         id: format!("schedule:{rule}:{at}"),
         source: source.to_owned(),
         kind: "schedule.due".to_owned(),
-        subject: SubjectId::from(format!("schedule:{rule}")),
+        subject: due_subject(rule),
         time: Some(at),
         data,
         trace: Trace::default(),

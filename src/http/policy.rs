@@ -26,6 +26,7 @@ pub(super) async fn show(State(api): State<Api>) -> Json<Value> {
                 "rule": schedule.rule,
                 "cron": schedule.cron,
                 "timezone": schedule.timezone.name(),
+                "catch_up": schedule.catch_up,
                 "next": schedule.next_after(now),
             })
         })

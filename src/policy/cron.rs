@@ -9,6 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
+use super::catch_up::CatchUp;
 use crate::domain::{time::Timestamp, wall::resolve};
 
 /// When a `schedule` rule is due.
@@ -20,6 +21,8 @@ pub struct Schedule {
     pub cron: String,
     /// The timezone in which it is read.
     pub timezone: Tz,
+    /// What becomes of the times that were missed.
+    pub catch_up: CatchUp,
     times: cron::Schedule,
 }
 
@@ -63,6 +66,7 @@ impl Schedule {
             rule,
             cron: text.to_owned(),
             timezone,
+            catch_up: CatchUp::default(),
             times,
         })
     }
@@ -72,6 +76,12 @@ impl Schedule {
     /// `text` is written in the program; one that cannot be read is a defect.
     pub fn of_house(name: &str, text: &str) -> Self {
         Self::new(Arc::from(name), text, Tz::UTC).expect("a cron expression of the house")
+    }
+
+    /// Says what becomes of the times that were missed.
+    #[must_use]
+    pub(super) fn catching_up(self, catch_up: CatchUp) -> Self {
+        Self { catch_up, ..self }
     }
 
     /// Gives the first time due after `at`; `None` when there is none before the year 2100.

@@ -309,11 +309,17 @@ fn schedules(
 ) -> Vec<Schedule> {
     let mut schedules = Vec::new();
     for rule in rules {
-        let Action::Timer { cron, timezone, .. } = &rule.action else {
+        let Action::Timer {
+            cron,
+            timezone,
+            catch_up,
+            ..
+        } = &rule.action
+        else {
             continue;
         };
         match Schedule::new(Arc::clone(&rule.name), cron, *timezone) {
-            Ok(schedule) => schedules.push(schedule),
+            Ok(schedule) => schedules.push(schedule.catching_up(*catch_up)),
             Err((message, hint)) => {
                 let at = place_of(rule, "cron", reports);
                 let fault = Fault::new(fault::CRON, &rule.home.file, at, message);

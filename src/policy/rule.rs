@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use rhai::{Dynamic, FnPtr, GlobalRuntimeState, Map, Position};
 use rust_decimal::Decimal;
 
-use super::{RuleSummary, condition::Conditions};
+use super::{RuleSummary, catch_up::CatchUp, condition::Conditions};
 use crate::domain::{
     anomaly::Watch,
     budget::Cap,
@@ -66,6 +66,8 @@ pub(super) enum Action {
         cron: String,
         /// Its timezone.
         timezone: Tz,
+        /// What becomes of missed times.
+        catch_up: CatchUp,
         /// The closure.
         then: FnPtr,
     },

@@ -37,6 +37,7 @@ mod finished;
 mod histories;
 mod lists;
 mod races;
+mod schedules;
 mod seals;
 mod speed;
 
