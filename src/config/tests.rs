@@ -226,12 +226,14 @@ fn a_syntax_error_is_reported_in_place_and_hides_what_follows_from_it() {
 #[test]
 fn keys_of_later_releases_and_the_contracts_sample_are_accepted() {
     let folder = Folder::with("contract", CONTRACT);
-    let env = Env::from([("CHATWOOT_SECRET", "s3cret")]);
+    let url = "https://hooks.slack.com/services/T0/B0/xyzzy";
+    let env = Env::from([("CHATWOOT_SECRET", "s3cret"), ("SLACK_BILLING", url)]);
     let loaded = folder.load(&env).expect("the contract's sample loads");
     assert_eq!(shown(&loaded.warnings, &folder.0), "");
     let secret = loaded.config.intake["chatwoot"].secret.as_ref();
     assert_eq!(secret.map(ExposeSecret::expose_secret), Some("s3cret"));
-    assert!(!format!("{:?}", loaded.config).contains("s3cret"));
+    let debug = format!("{:?}", loaded.config);
+    assert!(!debug.contains("s3cret") && !debug.contains("xyzzy"));
     let directory = loaded.config.directory();
     assert!(directory.knows("@dana") && directory.knows("@billing") && directory.knows("#billing"));
     assert!(!directory.knows("@owner"));
@@ -364,7 +366,16 @@ fn the_shipped_file_states_the_defaults() {
 #[test]
 fn the_shipped_file_names_every_key() {
     let text = uncommented(&[default_line, example_line]);
-    let env = Env::from([("CHATWOOT_SECRET", "x"), ("SLACK_BILLING", "x")]);
+    let env = Env::from([
+        ("CHATWOOT_SECRET", "x"),
+        ("SLACK_BILLING", "https://slack.example"),
+        ("TEAMS_MANAGERS", "https://teams.example"),
+        ("MATTERMOST_SUPPORT", "https://mattermost.example"),
+        ("DISCORD_COMMUNITY", "https://discord.example"),
+        ("PAGER_URL", "https://pager.example"),
+        ("PAGER_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+        ("SMTP_URL", "smtps://mail.example"),
+    ]);
     let document = Document::new(FILE.to_owned(), &text, &env, Path::new(""));
     read(&document);
     assert_eq!(shown(&document.faults.take(), Path::new("")), "");
@@ -378,12 +389,21 @@ fn the_shipped_file_names_every_key() {
     let of_any_entry = |names: BTreeSet<String>| -> BTreeSet<String> {
         names
             .iter()
-            .map(|name| name.replace("[1]", "[0]"))
+            .map(|name| of_any_channel(&name.replace("[1]", "[0]")))
             .collect()
     };
     let (known, named) = (of_any_entry(known), of_any_entry(named));
     let absent: Vec<_> = known.difference(&named).collect();
     assert!(absent.is_empty(), "not in the sample: {absent:?}");
+}
+
+/// Channels of all kinds name their keys together.
+fn of_any_channel(path: &str) -> String {
+    let mut parts = path.splitn(3, '.');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some("channels"), Some(_), Some(key)) => format!("channels.any.{key}"),
+        _ => path.to_owned(),
+    }
 }
 
 fn paths(path: &str, value: &toml::Value, into: &mut BTreeSet<String>) {
@@ -439,3 +459,152 @@ fn a_role_replaces_the_built_in_one_and_its_faults_are_named() {
     provost.toml:4:44: PV-CONF-004 `roles.a.denials[0].amount` must be a number, not a string
     ");
 }
+
+/// What is known of a channel, but for its secrets.
+fn channel_shown(config: &Config, name: &str) -> String {
+    let channel = &config.notices.channels[name];
+    format!(
+        "{} {} every {} digest above {} within {}",
+        channel.name,
+        channel.kind.name(),
+        channel.spacing,
+        channel.digest_above,
+        channel.timeout
+    )
+}
+
+#[test]
+fn each_kind_of_channel_has_its_keys_and_its_pace() {
+    let folder = Folder::with(
+        "channels",
+        r##"
+        broker.results_exchange = "out"
+        [channels.s]
+        kind = "slack"
+        url = "${env:HOOK}"
+        [channels.t]
+        kind = "teams"
+        url = "${env:HOOK}"
+        rate = 0.5
+        digest_above = 0
+        timeout = "3s"
+        [channels.m]
+        kind = "mattermost"
+        url = "${env:HOOK}"
+        [channels.d]
+        kind = "discord"
+        url = "${env:HOOK}"
+        [channels.w]
+        kind = "webhook"
+        url = "${env:HOOK}"
+        secret = "${env:KEY}"
+        [channels.e]
+        kind = "email"
+        url = "smtp://relay"
+        from = "Desk <desk@example.com>"
+        to = ["a@example.com", "b@example.com"]
+        [channels.q]
+        kind = "amqp"
+        routing_key = "notice.q"
+        [notices]
+        operators = "#s"
+        mail = { url = "smtp://relay", from = "desk@example.com" }
+        templates.rule = "{{title}}: {{text}} {{facts.Asked_by}}"
+        "##,
+    );
+    let env = Env::from([
+        ("HOOK", "https://hooks.example/xyzzy"),
+        ("KEY", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    ]);
+    let loaded = folder.load(&env).expect("loads");
+    assert_eq!(shown(&loaded.warnings, &folder.0), "");
+    let lines: Vec<String> = loaded
+        .config
+        .notices
+        .channels
+        .keys()
+        .map(|name| channel_shown(&loaded.config, name))
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"), @"
+    d discord every 500ms digest above 2 within 10s
+    e email every 500ms digest above 2 within 10s
+    m mattermost every 100ms digest above 2 within 10s
+    q amqp every 10ms digest above 2 within 10s
+    s slack every 1s digest above 2 within 10s
+    t teams every 2s digest above 0 within 3s
+    w webhook every 50ms digest above 2 within 10s
+    ");
+    let notices = &loaded.config.notices;
+    assert_eq!(notices.operators.as_deref(), Some("s"));
+    assert!(notices.mail.is_some() && notices.templates.len() == 1);
+    let kind = &notices.channels["q"].kind;
+    assert!(
+        format!("{kind:?}").contains("exchange: \"out\""),
+        "{kind:?}"
+    );
+}
+
+#[test]
+fn a_channel_that_cannot_be_is_refused_with_its_place() {
+    let folder = Folder::with("bad-channels", BAD_CHANNELS);
+    insta::assert_snapshot!(folder.faults(&Env::default()), @r##"
+    provost.toml:1:11: PV-CONF-006 `channels.a` lacks `url` (it has `uri`)
+    provost.toml:3:1: PV-CONF-003 unknown key `uri` in `channels.a` (did you mean `url`?)
+    provost.toml:4:11: PV-CONF-006 `channels.b` lacks `kind`
+    provost.toml:8:7: PV-CONF-005 `channels.c.url` is no `https://` or `http://` address
+    provost.toml:9:8: PV-CONF-005 `channels.c.rate` is 0, not above 0 and up to 1000 a second
+    provost.toml:10:11: PV-CONF-005 `channels.c.timeout` is 2m, longer than 1m
+    provost.toml:14:10: PV-CONF-005 `channels.d.secret` is no key: `whsec_` and base64 (make one: echo whsec_$(openssl rand -base64 32))
+    provost.toml:15:16: PV-CONF-005 `channels.d.digest_above` is -1, not within 0 to 1000
+    provost.toml:18:7: PV-CONF-005 `channels.e.url` is no mail server: `smtps://`, `smtp+starttls://` or `smtp://`
+    provost.toml:19:8: PV-CONF-005 `channels.e.from` is `desk`, which is no mail address
+    provost.toml:20:7: PV-CONF-005 `channels.e.to[0]` is `a`, which is no mail address
+    provost.toml:21:11: PV-CONF-006 `channels.f` lacks `routing_key`
+    provost.toml:23:20: PV-CONF-005 `channels.f.allow_addresses[0]` is `10.0.0.0/64`, which is no network such as `10.0.0.0/8`
+    provost.toml:24:13: PV-CONF-005 `channels.g h` is no name: letters, digits, `-`, `_` and `.` only
+    provost.toml:28:13: PV-CONF-007 `notices.operators` names `#aa`, but there is no [channels.aa] (did you mean `a`?)
+    provost.toml:29:1: PV-CONF-003 unknown key `operator` in `notices` (did you mean `operators`?)
+    provost.toml:30:8: PV-CONF-006 `notices.mail` lacks `from` (it has `form`)
+    provost.toml:30:32: PV-CONF-003 unknown key `form` in `notices.mail` (did you mean `from`?)
+    provost.toml:32:8: PV-CONF-005 `notices.templates.rule` names `tile`, which a notice does not have (did you mean `title`?)
+    provost.toml:32:8: PV-CONF-005 `notices.templates.rule` names `facts.a.b`, which a notice does not have (a notice has {{title}}, {{text}}, {{about}}, {{at}}, {{kind}}, {{link}} and {{facts.NAME}})
+    provost.toml:33:1: PV-CONF-003 unknown key `rul` in `notices.templates` (did you mean `rule`?)
+    provost.toml:34:8: PV-CONF-005 `notices.templates.test` has `{{` without `}}`
+    "##);
+}
+
+const BAD_CHANNELS: &str = r##"[channels.a]
+kind = "slack"
+uri = "https://hooks.example"
+[channels.b]
+url = "https://hooks.example"
+[channels.c]
+kind = "teams"
+url = "hooks.example/secret"
+rate = 0
+timeout = "2m"
+[channels.d]
+kind = "webhook"
+url = "https://hooks.example"
+secret = "whsec_not base64"
+digest_above = -1
+[channels.e]
+kind = "email"
+url = "https://mail"
+from = "desk"
+to = ["a", "b@example.com"]
+[channels.f]
+kind = "amqp"
+allow_addresses = ["10.0.0.0/64"]
+["channels"."g h"]
+kind = "discord"
+url = "https://hooks.example"
+[notices]
+operators = "#aa"
+operator = "#a"
+mail = { url = "smtp://relay", form = "x@example.com" }
+[notices.templates]
+rule = "{{tile}} {{facts.a.b}} {{text}}"
+rul = "x"
+test = "{{text"
+"##;

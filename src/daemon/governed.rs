@@ -3,6 +3,7 @@
 //! Events go in as they would from anywhere, ends of attempts as dispatch would tell them;
 //! what comes out is compared, and where the request stands.
 
+mod channels;
 mod delegations;
 mod desk;
 mod gates;

@@ -77,22 +77,32 @@ fn of_one(notice: &Notice, post: &Post<'_>, write: Write, room: Room) -> Said {
     if post.now.since(notice.at) > LATE {
         notes.push(format!("It was due at {}.", time(notice.at)));
     }
-    let facts = notice.facts.iter().filter(|(_, value)| !value.is_empty());
-    let left_out = facts.clone().count().saturating_sub(room.facts);
+    let mut facts = facts(notice, write, room);
+    let left_out = facts.len().saturating_sub(room.facts);
     if left_out > 0 {
         notes.push(format!("{left_out} more facts are left out."));
+        facts.truncate(room.facts);
     }
-    let facts = facts.take(room.facts).map(|(name, value)| {
-        let name = cut(&write(&line(name)), room.name);
-        (name, cut(&write(&clean(value)), room.value))
-    });
     Said {
         title: titled(&notice.title, write),
         text: cut(&text, room.text),
-        facts: facts.collect(),
+        facts,
         link: notice.link.as_deref().and_then(address),
         notes,
     }
+}
+
+/// Gives the facts that say something, each cut to its room.
+fn facts(notice: &Notice, write: Write, room: Room) -> Vec<(String, String)> {
+    let mut facts = Vec::new();
+    for (name, value) in &notice.facts {
+        let (name, value) = (write(&line(name)), write(&clean(value)));
+        if !value.trim().is_empty() {
+            let name = if name.is_empty() { "–" } else { &name };
+            facts.push((cut(name, room.name), cut(&value, room.value)));
+        }
+    }
+    facts
 }
 
 /// A digest: a line for each notice with its own time, as many as fit.

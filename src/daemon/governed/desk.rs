@@ -17,11 +17,13 @@ use crate::{
     },
     domain::{
         access::{Roles, Verb},
+        channel::Notices,
         conversation::Conversation,
         directory::Directory,
         event::{Event, Trace},
         execution::{Ended, Execution, Joined},
         ids::SubjectId,
+        outcome::Change,
         request::{Request, RequestState},
         schema::Schema,
         time::{Span, Timestamp},
@@ -271,6 +273,11 @@ pub(super) struct Desk {
 impl Desk {
     /// Makes a desk with a policy.
     pub(super) fn new(policy: &str) -> Self {
+        Self::with(policy, Directory::default(), Notices::default())
+    }
+
+    /// Makes a desk with a policy that may name these people, teams and channels.
+    pub(super) fn with(policy: &str, directory: Directory, notices: Notices) -> Self {
         let owned = |files: &[(&str, &str)]| {
             let files = files.iter();
             files
@@ -291,7 +298,6 @@ impl Desk {
             },
         );
         assert_eq!(loaded.faults, [], "the catalogue");
-        let directory = Directory::default();
         let texts = Sources {
             files: [("test.rhai".to_owned(), policy.to_owned())].into(),
         };
@@ -303,7 +309,7 @@ impl Desk {
                 conversation_url: String::new(),
                 directory,
                 catalogue: Arc::new(loaded.catalogue),
-                notices: Arc::default(),
+                notices: Arc::new(notices),
                 names_others: true,
             },
             world: World::default(),
@@ -423,6 +429,27 @@ impl Desk {
             prepared: prepared.to_owned(),
             at: self.now,
         })
+    }
+
+    /// Has something of the house decided about another subject.
+    pub(super) fn about(&mut self, subject: SubjectId, verb: impl Decide + 'static) -> Out {
+        let event = Event {
+            subject,
+            ..self.event("house", json!({}))
+        };
+        let digest = event.digest();
+        let input = Input::of(event, digest, Arc::new(verb), &Arc::new(Entry::house()));
+        self.decide(&input)
+    }
+
+    /// Puts something into the world, as a decision elsewhere would.
+    pub(super) fn put(&mut self, change: &Change) {
+        self.world.apply(&SubjectId::from("c1"), change);
+    }
+
+    /// Gives the world.
+    pub(super) fn world(&self) -> &World {
+        &self.world
     }
 
     /// Tells that an approval's time has come.
