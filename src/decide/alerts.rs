@@ -100,11 +100,20 @@ pub(super) fn notice(
         kind,
         about: about.clone(),
         title: headline(transition, ticket),
-        text: ticket.map_or_else(String::new, |ticket| ticket.subject.clone()),
+        text: what_it_is(transition, ticket),
         facts,
         link: (!link.is_empty()).then(|| link.to_owned()),
         at: transition.at,
         not_before: not_before.filter(|at| *at > transition.at),
+    }
+}
+
+/// Says what it is about, and how it stands.
+fn what_it_is(transition: &Transition, ticket: Option<&Ticket>) -> String {
+    let due = transition.due_after;
+    match ticket {
+        Some(ticket) => format!("{} (due {due})", ticket.subject),
+        None => format!("Due {due}."),
     }
 }
 
