@@ -40,6 +40,8 @@ mod poison;
 mod policy_faults;
 #[path = "it/postgres_faults.rs"]
 mod postgres_faults;
+#[path = "it/schedules.rs"]
+mod schedules;
 #[path = "it/shutdown.rs"]
 mod shutdown;
 #[path = "it/sqlite_faults.rs"]

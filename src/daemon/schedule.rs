@@ -31,16 +31,19 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
     loop {
         let ruling = app.in_force.ruling();
         let schedules = ruling.policy.schedules();
-        for (at, rule) in progress.due(schedules, app.clock.now()) {
+        let now = app.clock.now();
+        for (at, rule) in progress.due(schedules, now) {
+            if stop.is_cancelled() {
+                return;
+            }
             decide(&app, &rule, at).await;
         }
         let next = schedules.iter();
-        let next = next.filter_map(|schedule| schedule.next_after(progress.looked_at));
-        let now = app.clock.now();
-        let wait = next.min().map_or(STEP, |next| next.since(now)).min(STEP);
+        let next = next.filter_map(|schedule| schedule.next_after(now)).min();
+        let wait = next.map_or(STEP, |next| next.since(app.clock.now()));
         tokio::select! {
             () = stop.cancelled() => return,
-            () = app.clock.sleep(wait.max(Span::from_micros(0))) => {}
+            () = app.clock.sleep(wait.clamp(Span::default(), STEP)) => {}
         }
     }
 }
@@ -63,7 +66,8 @@ async fn decide(app: &App, rule: &Arc<str>, at: Timestamp) {
 #[derive(Debug)]
 struct Progress {
     seen: BTreeMap<Arc<str>, Timestamp>,
-    looked_at: Timestamp,
+    /// When it was looked last; `None`: not yet.
+    looked_at: Option<Timestamp>,
 }
 
 /// Begins where the history ends; `None` when it is stopped before that is known.
@@ -88,7 +92,7 @@ async fn begin(app: &App, stop: &CancellationToken) -> Option<Progress> {
                 });
                 return Some(Progress {
                     seen: seen.collect(),
-                    looked_at: now,
+                    looked_at: None,
                 });
             }
             Err(error) => {
@@ -104,10 +108,10 @@ async fn begin(app: &App, stop: &CancellationToken) -> Option<Progress> {
 
 impl Progress {
     /// Gives what is to run now, the earliest first; all of it counts as settled then. A rule that was
-    /// never seen begins with the look before this one.
+    /// never seen begins now, or with the look before this one.
     fn due(&mut self, schedules: &[Schedule], now: Timestamp) -> Vec<(Timestamp, Arc<str>)> {
-        let is_blind = now.since(self.looked_at) > BLIND;
-        let since = if is_blind { now } else { self.looked_at };
+        let watched = self.looked_at.filter(|at| now.since(*at) <= BLIND);
+        let since = watched.unwrap_or(now);
         let before = std::mem::take(&mut self.seen);
         let mut due = Vec::new();
         for schedule in schedules {
@@ -116,7 +120,7 @@ impl Progress {
             due.extend(times.map(|at| (at, Arc::clone(&schedule.rule))));
             self.seen.insert(Arc::clone(&schedule.rule), seen.max(now));
         }
-        self.looked_at = now;
+        self.looked_at = Some(now);
         due.sort();
         due
     }
@@ -147,11 +151,11 @@ schedule("none", #{ cron: "0 * * * *", catch_up: "none", then: || () });
         Timestamp::parse(&format!("2026-11-20T{text}Z")).expect("RFC 3339")
     }
 
-    fn progress(looked_at: &str, seen: &[(&str, &str)]) -> Progress {
+    fn progress(seen: &[(&str, &str)]) -> Progress {
         let seen = seen.iter().map(|(rule, time)| (Arc::from(*rule), at(time)));
         Progress {
             seen: seen.collect(),
-            looked_at: at(looked_at),
+            looked_at: None,
         }
     }
 
@@ -170,7 +174,7 @@ schedule("none", #{ cron: "0 * * * *", catch_up: "none", then: || () });
             ("last", "08:00:00"),
             ("none", "08:00:00"),
         ];
-        let mut progress = progress("11:30:00", &seen);
+        let mut progress = progress(&seen);
         assert_eq!(
             looks(&mut progress, &policy, "11:30:00"),
             ["09 all", "10 all", "11 all", "11 last"]
@@ -192,12 +196,12 @@ schedule("none", #{ cron: "0 * * * *", catch_up: "none", then: || () });
     #[test]
     fn a_rule_that_was_never_seen_begins_now() {
         let policy = policy();
-        let mut progress = progress("11:30:00", &[]);
+        let mut progress = progress(&[]);
         assert_eq!(looks(&mut progress, &policy, "11:30:00"), [""; 0]);
         assert_eq!(progress.seen.len(), 3);
         // One that a reload brings has not missed what came between two looks.
         progress.seen.remove("all");
-        progress.looked_at = at("11:59:50");
+        progress.looked_at = Some(at("11:59:50"));
         assert_eq!(
             looks(&mut progress, &policy, "12:00:10"),
             ["12 all", "12 last", "12 none"]
@@ -207,7 +211,7 @@ schedule("none", #{ cron: "0 * * * *", catch_up: "none", then: || () });
     #[test]
     fn a_clock_that_jumps_ahead_has_missed_what_it_passed_and_one_set_back_runs_nothing_again() {
         let policy = policy();
-        let mut progress = progress("08:30:00", &[]);
+        let mut progress = progress(&[]);
         looks(&mut progress, &policy, "08:30:00");
         assert_eq!(
             looks(&mut progress, &policy, "11:00:30"),

@@ -160,9 +160,10 @@ pub fn run_all(
     report
 }
 
-/// Tells whether a case can have a rule fire. What is out of the usual takes weeks of the usual.
+/// Tells whether a case can have a rule fire. What is out of the usual takes weeks of the usual, and
+/// what is promised fires nothing by itself.
 fn is_within_reach(rule: &RuleSummary) -> bool {
-    rule.kind != "anomaly"
+    !["anomaly", "calendar", "sla"].contains(&rule.kind)
 }
 
 fn unreadable(fault: CaseFault) -> Failure {
@@ -453,7 +454,7 @@ escalation("Refunds", #{ keywords: ["refund"], priority: "medium", cooldown: "30
         let mut directory = Directory::default();
         let team = directory.teams["support"].clone();
         directory.teams.insert("billing".to_owned(), team);
-        assert_eq!(blocks("rhai").len(), 10, "one example a section");
+        assert_eq!(blocks("rhai").len(), 12, "one example a section");
         for block in blocks("rhai") {
             let sources = Sources {
                 files: BTreeMap::from([("example.rhai".to_owned(), block)]),
