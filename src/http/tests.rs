@@ -5,6 +5,7 @@ mod actions;
 mod anomalies;
 mod approvals;
 mod audit;
+mod channels;
 mod customers;
 mod delegations;
 mod intake;

@@ -30,6 +30,7 @@ mod batches;
 mod clocks;
 mod daemons;
 mod delegations;
+mod deliveries;
 mod desk;
 mod erasure;
 mod faults;
