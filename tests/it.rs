@@ -20,6 +20,8 @@ mod actions;
 mod broker_faults;
 #[path = "it/calls.rs"]
 mod calls;
+#[path = "it/channels.rs"]
+mod channels;
 #[path = "it/clock.rs"]
 mod clock;
 #[path = "it/crashes.rs"]

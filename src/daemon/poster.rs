@@ -10,7 +10,7 @@
 mod send;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
@@ -79,6 +79,8 @@ struct Inner {
     stop: CancellationToken,
     /// The channels that a task is at; `true`: more has come since it last looked.
     busy: Mutex<BTreeMap<String, bool>>,
+    /// The channels of which it was said that they do not take what they are sent.
+    failing: Mutex<BTreeSet<String>>,
 }
 
 impl std::fmt::Debug for Poster {
@@ -109,6 +111,7 @@ impl Poster {
                 tasks: TaskTracker::new(),
                 stop: CancellationToken::new(),
                 busy: Mutex::default(),
+                failing: Mutex::default(),
             }),
         }
     }
@@ -252,6 +255,7 @@ impl Inner {
                 crash_point::pass("after_post");
                 metrics::counter!(telemetry::POSTS_ENDED, "channel" => label(channel), "end" => end.name())
                     .increment(1);
+                self.mention(channel, &end);
                 self.end(channel, posting, end).await;
                 Next::Again
             }
@@ -260,6 +264,20 @@ impl Inner {
                 tracing::debug!(channel, %error, "a post was not begun");
                 Next::Rest
             }
+        }
+    }
+
+    /// Says once in the log that a channel does not take what it is sent, and once that it does again.
+    fn mention(&self, channel: &str, end: &PostEnd) {
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        match end.detail() {
+            Some(detail) if failing.insert(channel.to_owned()) => {
+                tracing::warn!(channel, detail, "a channel does not take what it is sent");
+            }
+            None if failing.remove(channel) => {
+                tracing::info!(channel, "a channel takes what it is sent again");
+            }
+            Some(_) | None => {}
         }
     }
 

@@ -25,8 +25,12 @@ pub(crate) struct Call {
     pub(crate) key: String,
     /// Its `Authorization`.
     pub(crate) authorization: String,
+    /// Its headers.
+    pub(crate) headers: HeaderMap,
     /// Its body.
     pub(crate) body: Value,
+    /// The same, as it came.
+    pub(crate) text: String,
 }
 
 /// What the stub remembers.
@@ -96,7 +100,9 @@ impl Stub {
             way: way.clone(),
             key: key.clone(),
             authorization: text("authorization"),
+            headers: headers.clone(),
             body: serde_json::from_slice(&body).unwrap_or_default(),
+            text: String::from_utf8_lossy(&body).into_owned(),
         });
         if way.starts_with("list") {
             return stub.answer_list(&way, &key, before, &body).await;
