@@ -36,6 +36,7 @@ pub mod request;
 pub mod schema;
 pub mod seal;
 pub mod sla;
+pub mod standing;
 pub mod tally;
 pub mod template;
 pub mod ticket;

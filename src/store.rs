@@ -10,6 +10,7 @@ use std::{fs::File, path::Path, sync::Arc};
 
 mod anomalies;
 mod audit;
+mod clock_lists;
 mod clocks;
 mod commit;
 mod connection;
@@ -36,6 +37,7 @@ mod requests;
 mod schedules;
 mod schema;
 mod seals;
+mod standing;
 mod status;
 mod target;
 #[cfg(test)]
@@ -46,6 +48,9 @@ mod turnstile;
 mod writer;
 
 pub use audit::AuditFilter;
+pub use clock_lists::{
+    ClockCounts, ClockFilter, ClockOutcome, ClockPage, ClockPlace, ClockRow, OutcomeKind,
+};
 pub use clocks::DueOwner;
 pub use conversations::{ConversationFilter, ConversationRow};
 pub use daemons::{Daemon, Registration};

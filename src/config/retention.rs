@@ -15,6 +15,8 @@ pub struct Retention {
     pub audit: Option<Span>,
     /// Parked messages.
     pub parked: Span,
+    /// SLA clocks of what is done with, and what happened to them.
+    pub clocks: Span,
     /// Deliveries to team channels that are over.
     pub deliveries: Span,
     /// Finished requests with their approvals, and what limits have counted.
@@ -27,6 +29,7 @@ impl Default for Retention {
             journal: Span::from_secs(30 * 86_400),
             audit: None,
             parked: Span::from_secs(90 * 86_400),
+            clocks: Span::from_secs(400 * 86_400),
             deliveries: Span::from_secs(90 * 86_400),
             requests: Span::from_secs(400 * 86_400),
         }
@@ -40,6 +43,7 @@ impl Retention {
             journal: section.span("journal", default.journal),
             audit: section.optional_span("audit"),
             parked: section.span("parked", default.parked),
+            clocks: section.span("clocks", default.clocks),
             deliveries: section.span("deliveries", default.deliveries),
             requests: section.span("requests", default.requests),
         };

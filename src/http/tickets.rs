@@ -41,6 +41,7 @@ pub(super) struct ListQuery {
     category: Option<String>,
     tag: Option<String>,
     conversation: Option<String>,
+    overdue: Option<bool>,
 }
 
 /// The query of the counts.
@@ -77,6 +78,10 @@ pub(super) async fn list(
         category: query.category,
         tag: query.tag,
         conversation: query.conversation,
+        overdue_at: query
+            .overdue
+            .unwrap_or_default()
+            .then(|| api.app.clock.now()),
     };
     let listing = api
         .read(move |reader| reader.tickets(&filter, page))

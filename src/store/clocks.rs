@@ -3,15 +3,22 @@
 //! Written by `super::commit`; what a decision needs of them is read by `super::load`. A clock is
 //! one JSON document with the columns by which it is found: timers by `wake_at`.
 
-use diesel::{dsl::sql, prelude::*, sql_types::Bool};
+use diesel::{
+    dsl::sql,
+    prelude::*,
+    sql_types::{BigInt, Bool},
+};
 
 use super::{
+    clock_lists::OF_TICKET,
     commit::json,
     connection::on,
     error::StoreError,
+    journal::MOST_DELETED,
     reader::{Desk, Reader},
     requests::document,
-    schema::{clocks, terms, transitions},
+    schema::{clocks, terms, tickets, transitions},
+    tickets::IS_UNFINISHED,
 };
 use crate::domain::{
     ids::SubjectId,
@@ -32,6 +39,13 @@ pub struct DueOwner {
 
 /// The condition of the partial index over clocks that should have a timer and have none.
 const IS_LOST: &str = "state = 'running' AND wake_at IS NULL AND breached_at IS NULL";
+
+/// Nothing of the same owner runs or has ended since the instant bound next.
+const IS_LATEST: &str = "NOT EXISTS (SELECT 1 FROM clocks AS later WHERE later.owner = clocks.owner \
+    AND (later.ended_at IS NULL OR later.ended_at >= ";
+/// What happened to clocks that are gone.
+const HAS_NO_CLOCK: &str =
+    "NOT EXISTS (SELECT 1 FROM clocks WHERE clocks.owner = transitions.owner)";
 
 impl Reader {
     /// Gives whose clocks are to be looked at by now, the longest due first; each once.
@@ -145,6 +159,37 @@ impl Reader {
 }
 
 impl Desk {
+    /// Deletes the clocks of up to `limit` things, with what happened to them, whose clocks have all
+    /// ended before a time; those of a ticket when it was done with before then.
+    pub fn clocks_prune(&mut self, before: Timestamp, limit: i64) -> Result<usize, StoreError> {
+        let done = format!(
+            "(tickets.ticket_id IS NULL OR (NOT (tickets.{IS_UNFINISHED}) AND tickets.updated_at < "
+        );
+        self.transact(|connection| {
+            on!(connection, c => {
+                let owners: Vec<String> = clocks::table
+                    .left_join(tickets::table.on(sql::<Bool>(OF_TICKET)))
+                    .filter(clocks::ended_at.lt(before.micros()))
+                    .filter(sql::<Bool>(IS_LATEST).bind::<BigInt, _>(before.micros()).sql("))"))
+                    .filter(sql::<Bool>(&done).bind::<BigInt, _>(before.micros()).sql("))"))
+                    .select(clocks::owner)
+                    .distinct()
+                    .limit(limit.min(MOST_DELETED))
+                    .load(c)?;
+                // One that goes on meanwhile stays.
+                let deleted = diesel::delete(clocks::table
+                    .filter(clocks::owner.eq_any(&owners))
+                    .filter(clocks::ended_at.lt(before.micros())))
+                    .execute(c)?;
+                diesel::delete(transitions::table
+                    .filter(transitions::owner.eq_any(&owners))
+                    .filter(sql::<Bool>(HAS_NO_CLOCK)))
+                    .execute(c)?;
+                Ok(deleted)
+            })
+        })
+    }
+
     /// Keeps terms; those that are there already stay as they are.
     pub fn terms_save(&mut self, all: &[Terms]) -> Result<(), StoreError> {
         self.transact(|connection| {

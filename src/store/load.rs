@@ -20,6 +20,7 @@ use super::{
     error::StoreError,
     escalations::{EscalationRow, to_escalation},
     journal::{SEEN, SeenRow, TAIL, TailRow, bytes, to_seen, to_tail},
+    reader::Reader,
     schema::{attempts, escalations, journal, subjects, tail, teams, tickets},
     tickets::{IS_UNFINISHED, TicketRow, to_ticket},
     writer::Opening,
@@ -50,6 +51,21 @@ type AttemptRow = (Vec<u8>, i64);
 
 /// The type of the events that carry messages.
 const MESSAGE: &str = "conversation.message";
+
+impl Reader {
+    /// Reads what a decision needs to know, as it is at the moment, outside any batch.
+    ///
+    /// *Shape*: as a batch has it; `needs` are none that lock, and `subjects` are sorted.
+    pub fn world(&mut self, subjects: &[SubjectId], needs: &[Need]) -> Result<World, StoreError> {
+        self.ask(|connection| {
+            let opening = open(connection, subjects, &[])?;
+            let mut world = opening.world;
+            clocks::load(connection, needs, &mut clocks::Shelf::default(), &mut world)?;
+            self::needs(connection, needs, opening.now, &mut world)?;
+            Ok(world)
+        })
+    }
+}
 
 /// Loads the subjects, looks the keys up, loads the open tickets.
 pub(super) fn open(

@@ -374,3 +374,4 @@ table! {
 
 allow_tables_to_appear_in_same_query!(daemons, journal);
 allow_tables_to_appear_in_same_query!(audit, audit_rules);
+allow_tables_to_appear_in_same_query!(clocks, tickets);

@@ -27,6 +27,7 @@ use crate::domain::{
 
 mod anomalies;
 mod batches;
+mod clock_lists;
 mod clocks;
 mod daemons;
 mod delegations;

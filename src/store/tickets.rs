@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diesel::{dsl::sql, prelude::*, sql_types::Bool, sql_types::Text};
+use diesel::{
+    dsl::sql,
+    prelude::*,
+    sql_types::{BigInt, Bool, Text},
+};
 use serde::de::{DeserializeOwned, IntoDeserializer, value::Error as WordError};
 
 use super::{
@@ -33,6 +37,8 @@ pub struct TicketFilter {
     pub tag: Option<String>,
     /// Its conversation.
     pub conversation: Option<String>,
+    /// Only those with a clock that is over its time at this instant.
+    pub overdue_at: Option<Timestamp>,
 }
 
 /// A ticket's row but for its context, which is large and never changes.
@@ -91,6 +97,11 @@ impl Reader {
                 if let Some(tag) = &filter.tag {
                     let (before, after) = Conn::HAS_TAG;
                     query = query.filter(sql::<Bool>(before).bind::<Text, _>(tag).sql(after));
+                }
+                if let Some(at) = filter.overdue_at {
+                    let (before, after) = HAS_OVERDUE;
+                    let overdue = sql::<Bool>(before).bind::<BigInt, _>(at.micros());
+                    query = query.filter(overdue.sql(after));
                 }
                 query.load(c)?
             });
@@ -152,6 +163,14 @@ impl Reader {
 pub(super) const IS_UNFINISHED: &str = "status IN ('open', 'in_progress', 'waiting')";
 /// The statuses that it names.
 const UNFINISHED: [&str; 3] = ["open", "in_progress", "waiting"];
+
+/// Those with a clock that is over its time at the instant bound next: before and after the bind.
+const HAS_OVERDUE: (&str, &str) = (
+    "tickets.ticket_id IN (SELECT substr(clocks.owner, 8) FROM clocks \
+        WHERE clocks.state IN ('running', 'paused') AND clocks.owner LIKE 'ticket:%' \
+        AND (clocks.breached_at IS NOT NULL OR (clocks.state = 'running' AND clocks.due_at < ",
+    ")))",
+);
 
 fn unreadable(id: &str, column: &str, error: &serde_json::Error) -> StoreError {
     StoreError::Lasting(format!("`{column}` of `{id}` is unreadable: {error}"))

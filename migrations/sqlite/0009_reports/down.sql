@@ -1,0 +1,1 @@
+DROP INDEX clocks_breached;
