@@ -46,6 +46,7 @@ mod post_ended;
 mod probe;
 mod put_aside;
 mod recall;
+mod repin;
 mod requests;
 mod reversal;
 mod schedule_due;
@@ -73,6 +74,7 @@ pub use self::{
     post_due::{ChannelTried, PostDue, channel_subject},
     post_ended::PostEnded,
     put_aside::{PutAside, Refuse, Replayed},
+    repin::Repin,
     schedule_due::{due_event, due_subject},
 };
 use crate::{

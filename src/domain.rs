@@ -32,6 +32,7 @@ pub mod outcome;
 pub mod person;
 pub mod probe;
 pub mod record;
+pub mod report;
 pub mod request;
 pub mod schema;
 pub mod seal;

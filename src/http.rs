@@ -38,6 +38,7 @@ mod results;
 mod routes;
 mod shape;
 mod signature;
+mod sla;
 mod state;
 mod status;
 mod story;

@@ -13,6 +13,7 @@ use super::{
     relay::Relay,
     reload::{Folders, InForce, ReloadFault, Reloaded, Ruling},
     status::Status,
+    terms::Shelf,
 };
 use crate::{
     broker::{Delivery, LinkState},
@@ -56,6 +57,7 @@ pub struct App {
     pub(super) folders: Folders,
     pub(super) relay: Arc<Relay>,
     pub(super) reading: Reading,
+    pub(super) terms: Arc<Shelf>,
 }
 
 /// A policy that has come into force, or was in force already.

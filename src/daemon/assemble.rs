@@ -333,6 +333,7 @@ impl House {
             folders,
             relay: Arc::clone(&self.relay),
             reading: self.shared.reading.clone(),
+            terms: Arc::default(),
         }
     }
 

@@ -44,7 +44,7 @@ impl Case<'_> {
         let clocks = self.clocks_of(&owner)?;
         let at = match event {
             TicketEvent::Due => self.looked_at(),
-            TicketEvent::Repin => self.now,
+            TicketEvent::Repin { .. } => self.now,
             TicketEvent::Created { .. }
             | TicketEvent::Changed { .. }
             | TicketEvent::CustomerMessage { .. }

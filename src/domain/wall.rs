@@ -6,7 +6,9 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, Offset, TimeDelta, TimeZone};
+use chrono::{
+    DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone,
+};
 use chrono_tz::{GapInfo, Tz};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -90,6 +92,14 @@ pub fn resolve(zone: Tz, wall: NaiveDateTime) -> Option<(Timestamp, bool)> {
     Some((Timestamp::from(utc.and_utc()), is_shifted))
 }
 
+/// Gives the first instant of the day of a time zone on which `now` falls; where clocks skip midnight,
+/// the instant after the gap.
+pub fn start_of_day(now: Timestamp, zone: Tz) -> Timestamp {
+    let midnight = Date::of(now, zone).0.and_time(NaiveTime::MIN);
+    // What a gap swallows is shifted by the gap, which begins at midnight where it takes midnight.
+    resolve(zone, midnight).map_or(now, |(start, _)| start)
+}
+
 /// Gives by how much local time is ahead of UTC. *Units*: milliseconds, of both.
 pub(super) fn offset_ms(zone: Tz, utc_ms: i64) -> i64 {
     let Some(utc) = DateTime::from_timestamp_millis(utc_ms) else {
@@ -154,6 +164,28 @@ mod tests {
                 (at.to_owned(), is_shifted),
                 "{zone} {wall}"
             );
+        }
+    }
+
+    #[test]
+    fn today_begins_at_local_midnight() {
+        for (now, zone, start) in [
+            ("2026-11-21T23:30:00Z", "UTC", "2026-11-21T00:00:00Z"),
+            (
+                "2026-11-21T23:30:00Z",
+                "Europe/Berlin",
+                "2026-11-21T23:00:00Z",
+            ),
+            // Clocks in Cairo skip from midnight to one on 2026-04-24.
+            (
+                "2026-04-24T10:00:00Z",
+                "Africa/Cairo",
+                "2026-04-23T22:00:00Z",
+            ),
+        ] {
+            let now = Timestamp::parse(now).expect("a time");
+            let began = start_of_day(now, zone.parse().expect("a zone"));
+            assert_eq!(began.to_string(), start, "{zone}");
         }
     }
 

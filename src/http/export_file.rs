@@ -12,6 +12,7 @@ use crate::domain::{
     audit::{AuditBody, AuditEntry},
     ids::{hex, unhex},
     record::{AuditRow, Tail},
+    report::inert,
 };
 
 /// The head of a CSV export.
@@ -165,15 +166,6 @@ pub fn to_csv(rows: &[AuditRow], is_first: bool) -> Vec<u8> {
         ]);
     }
     writer.into_inner().unwrap_or_default()
-}
-
-/// Keeps a spreadsheet from taking a text for a formula.
-pub(super) fn inert(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    }
 }
 
 #[cfg(test)]

@@ -1,31 +1,27 @@
-//! `GET /v1/reports/{name}`: what happened over a time, counted from the audit log.
+//! `GET /v1/reports/{name}`: what happened over a time, in the form that is asked for.
 //!
-//! The log is read in slices, so that its size does not matter. Counting is pure and in a file
-//! of its own; there is one report by now, [`actions`].
-
-mod actions;
-
-use std::collections::BTreeMap;
+//! Which reports there are, and how each is counted, is `crate::daemon`'s.
 
 use axum::{
-    Json,
     extract::State,
-    http::header::CONTENT_TYPE,
+    http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName},
     response::{IntoResponse, Response},
 };
+use chrono_tz::Tz;
 use serde::Deserialize;
 
-use self::actions::{Actions, unnamed};
 use super::{
     extract::{Asked, Named},
     problem::{Kind, Problem},
     state::Api,
-    verification::SLICE,
 };
 use crate::{
-    domain::{audit::AuditBody, time::Timestamp},
-    store::{AuditFilter, Reader, StoreError},
+    daemon::{self, ReportFault},
+    domain::{report::Form, time::Timestamp},
 };
+
+/// What a page may do: show itself.
+const SHOW_ONLY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// What a report is asked for.
 #[derive(Debug, Deserialize)]
@@ -34,6 +30,34 @@ pub(super) struct Query {
     from: Option<Timestamp>,
     to: Option<Timestamp>,
     format: Option<String>,
+    by: Option<String>,
+    timezone: Option<String>,
+    metric: Option<String>,
+    policy: Option<String>,
+    team: Option<String>,
+}
+
+impl From<ReportFault> for Problem {
+    fn from(fault: ReportFault) -> Self {
+        match fault {
+            ReportFault::Unknown(name) => Self::unknown("report", &name),
+            ReportFault::Asked { field, detail } => wrong(field, &detail),
+            ReportFault::Store(error) => error.into(),
+        }
+    }
+}
+
+fn wrong(field: &'static str, detail: &str) -> Problem {
+    Problem::new(Kind::BadRequest, format!("the query: {detail}")).with("field", field)
+}
+
+/// Reads the name of a time zone.
+pub(super) fn zone(name: Option<&str>) -> Result<Option<Tz>, Problem> {
+    let Some(name) = name else { return Ok(None) };
+    name.parse().map(Some).map_err(|_| {
+        let detail = format!("`{name}` is no time zone; write one like Europe/Berlin");
+        Problem::new(Kind::BadRequest, detail).with("field", "timezone")
+    })
 }
 
 /// Makes a report.
@@ -42,65 +66,26 @@ pub(super) async fn report(
     Named(name): Named,
     Asked(query): Asked<Query>,
 ) -> Result<Response, Problem> {
-    if name != "actions" {
-        return Err(Problem::unknown("report", &name));
-    }
-    let is_csv = match query.format.as_deref() {
-        None | Some("json") => false,
-        Some("csv") => true,
-        Some(other) => {
-            let detail = format!("the query: format `{other}` is neither json nor csv");
-            return Err(Problem::new(Kind::BadRequest, detail).with("field", "format"));
-        }
+    let form = match query.format.as_deref() {
+        None => Form::default(),
+        Some(text) => Form::parse(text).ok_or_else(|| {
+            let detail = format!("format `{text}` is none of json, csv, html, table");
+            wrong("format", &detail)
+        })?,
     };
-    let to = query.to.unwrap_or_else(|| api.app.clock.now());
-    let filter = AuditFilter {
+    let asked = daemon::ReportAsked {
         from: query.from,
-        to: Some(to),
-        ..AuditFilter::default()
+        to: query.to.unwrap_or_else(|| api.app.clock.now()),
+        by: query.by,
+        timezone: zone(query.timezone.as_deref())?,
+        metric: query.metric,
+        policy: query.policy,
+        team: query.team,
     };
-    let counted = count(&api, filter).await?;
-    Ok(if is_csv {
-        let media = [(CONTENT_TYPE, "text/csv; charset=utf-8")];
-        (media, counted.to_csv()).into_response()
-    } else {
-        Json(counted.shown(query.from, to)).into_response()
-    })
-}
-
-async fn count(api: &Api, filter: AuditFilter) -> Result<Actions, Problem> {
-    let (mut after, mut counted) = (0, Actions::default());
-    loop {
-        let asked = filter.clone();
-        let (last, bodies, names) = api.read(move |reader| slice(reader, &asked, after)).await?;
-        let Some(last) = last else {
-            return Ok(counted);
-        };
-        after = last;
-        for body in &bodies {
-            counted.take(body, |id| names.get(id).cloned());
-        }
-    }
-}
-
-type Slice = (Option<i64>, Vec<AuditBody>, BTreeMap<String, String>);
-
-/// Reads entries after a sequence: the last one's, what they say, and the actions of requests
-/// that they only name by their ids.
-fn slice(reader: &mut Reader, filter: &AuditFilter, after: i64) -> Result<Slice, StoreError> {
-    let rows = reader.audit_export(filter, after, SLICE)?;
-    let last = rows.last().map(|row| row.entry.sequence);
-    let bodies = rows.iter();
-    let bodies: Vec<AuditBody> = bodies
-        .filter_map(|row| serde_json::from_str(&row.entry.body).ok())
-        .collect();
-    let mut names = BTreeMap::new();
-    for id in bodies.iter().flat_map(unnamed) {
-        if !names.contains_key(id)
-            && let Some(request) = reader.request(id)?
-        {
-            names.insert(id.to_owned(), request.action);
-        }
-    }
-    Ok((last, bodies, names))
+    let sheet = daemon::report(&api.app.store, &name, &asked).await?;
+    let heads: [(HeaderName, &str); 2] = [
+        (CONTENT_TYPE, form.media()),
+        (CONTENT_SECURITY_POLICY, SHOW_ONLY),
+    ];
+    Ok((heads, sheet.write(form)).into_response())
 }

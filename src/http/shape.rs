@@ -30,6 +30,10 @@ const NAMED: &[(&str, &str)] = &[
         r#"{name: text, kind: "slack"|"teams"|"mattermost"|"discord"|"webhook"|"email"|"amqp", state: "ok"|"failing", pending: integer, failing_since?: time, blocked_until?: time, error?: text, sent_at?: time}"#,
     ),
     (
+        "clock",
+        r#"{ticket_id?: text, approval_id?: text, request_id?: text, metric: "first_response"|"next_response"|"resolution"|"own"|"approval"|"unknown", cycle: integer, policy: text, policy_version: text, calendar: text, state: "running"|"paused"|"stopped"|"cancelled", started_at: time, due_at: time, elapsed_ms: integer, target_ms: integer, percent: integer, breached_at?: time, overdue_ms?: integer, ended_at?: time, conversation_id?: text, number?: integer, subject?: text, status?: ticket_status, priority?: priority, team?: text, assignee?: text}"#,
+    ),
+    (
         "customer",
         "{id: text, name?: text, email?: text, phone?: text, segment?: text, tier?: text, locale?: text}",
     ),
@@ -73,7 +77,7 @@ const NAMED: &[(&str, &str)] = &[
     ),
     (
         "ticket",
-        "{ticket_id: text, number: integer, conversation_id: text, subject: text, description?: text, status: ticket_status, priority: priority, category?: text, team?: text, assignee?: text, tags: [text], link: text, created_at: time, updated_at: time, context?: object}",
+        "{ticket_id: text, number: integer, conversation_id: text, subject: text, description?: text, status: ticket_status, priority: priority, category?: text, team?: text, assignee?: text, tags: [text], link: text, created_at: time, updated_at: time, context?: object, sla?: [clock]}",
     ),
     (
         "ticket_status",

@@ -6,7 +6,6 @@ use axum::{
     http::{HeaderMap, StatusCode, header::LOCATION},
     response::{IntoResponse, Response},
 };
-use chrono::{NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -16,6 +15,7 @@ use super::{
     extract::{self, Asked, Named},
     page::{self, shown},
     problem::{Kind, Problem},
+    reports, sla,
     state::Api,
     submit::{self, Command, command},
 };
@@ -23,7 +23,7 @@ use crate::{
     domain::{
         ids::SubjectId,
         ticket::{Priority, Ticket, TicketStatus},
-        time::Timestamp,
+        wall,
     },
     store::TicketFilter,
 };
@@ -89,9 +89,12 @@ pub(super) async fn list(
     Ok(page::listing(listing, |ticket| shown(&ticket)))
 }
 
-/// Shows a ticket.
+/// Shows a ticket, with its clocks.
 pub(super) async fn show(State(api): State<Api>, Named(id): Named) -> Result<Json<Value>, Problem> {
-    Ok(Json(shown(&find(&api, &id).await?)))
+    let ticket = find(&api, &id).await?;
+    let mut answer = shown(&ticket);
+    answer["sla"] = sla::of_ticket(&api, &ticket).await?;
+    Ok(Json(answer))
 }
 
 async fn find(api: &Api, id: &str) -> Result<Ticket, Problem> {
@@ -177,12 +180,8 @@ pub(super) async fn counts(
     State(api): State<Api>,
     Asked(query): Asked<CountsQuery>,
 ) -> Result<Json<Value>, Problem> {
-    let name = query.timezone.unwrap_or_else(|| "UTC".to_owned());
-    let zone: Tz = name.parse().map_err(|_| {
-        let detail = format!("`{name}` is no time zone; write one like Europe/Berlin");
-        Problem::new(Kind::BadRequest, detail).with("field", "timezone")
-    })?;
-    let since = start_of_day(api.app.clock.now(), zone);
+    let zone = reports::zone(query.timezone.as_deref())?.unwrap_or(Tz::UTC);
+    let since = wall::start_of_day(api.app.clock.now(), zone);
     let counted = api.read(move |reader| reader.ticket_counts(since)).await?;
     let count = |status| counted.get(&status).copied().unwrap_or(0);
     Ok(Json(json!({
@@ -194,37 +193,4 @@ pub(super) async fn counts(
         "timezone": zone.name(),
         "since": since,
     })))
-}
-
-/// Gives the first instant of today in a time zone; where clocks skip midnight, the instant after the gap.
-fn start_of_day(now: Timestamp, zone: Tz) -> Timestamp {
-    let today = now.to_utc().with_timezone(&zone).date_naive();
-    let midnight = today.and_time(NaiveTime::MIN);
-    (0..=4)
-        .map(|half_hours| midnight + chrono::TimeDelta::minutes(30 * half_hours))
-        .find_map(|local| zone.from_local_datetime(&local).earliest())
-        .map_or(now, |start| start.with_timezone(&Utc).into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn today_begins_at_local_midnight() {
-        let start = |now: &str, zone: &str| {
-            let now = Timestamp::parse(now).expect("a time");
-            start_of_day(now, zone.parse().expect("a zone")).to_string()
-        };
-        assert_eq!(start("2026-11-21T23:30:00Z", "UTC"), "2026-11-21T00:00:00Z");
-        assert_eq!(
-            start("2026-11-21T23:30:00Z", "Europe/Berlin"),
-            "2026-11-21T23:00:00Z"
-        );
-        // Clocks in Cairo skip from midnight to one on 2026-04-24.
-        assert_eq!(
-            start("2026-04-24T10:00:00Z", "Africa/Cairo"),
-            "2026-04-23T22:00:00Z"
-        );
-    }
 }

@@ -53,13 +53,19 @@ type AttemptRow = (Vec<u8>, i64);
 const MESSAGE: &str = "conversation.message";
 
 impl Reader {
-    /// Reads what a decision needs to know, as it is at the moment, outside any batch.
+    /// Reads more of what a decision needs to know, as it is at the moment, outside any batch.
     ///
-    /// *Shape*: as a batch has it; `needs` are none that lock, and `subjects` are sorted.
-    pub fn world(&mut self, subjects: &[SubjectId], needs: &[Need]) -> Result<World, StoreError> {
-        self.ask(|connection| {
+    /// *Shape*: as a batch has it; `subjects` are sorted, and `needs` are none that lock.
+    pub fn world(
+        &mut self,
+        subjects: &[SubjectId],
+        needs: &[Need],
+        mut world: World,
+    ) -> Result<World, StoreError> {
+        self.ask(move |connection| {
             let opening = open(connection, subjects, &[])?;
-            let mut world = opening.world;
+            world.subjects.extend(opening.world.subjects);
+            world.tickets.extend(opening.world.tickets);
             clocks::load(connection, needs, &mut clocks::Shelf::default(), &mut world)?;
             self::needs(connection, needs, opening.now, &mut world)?;
             Ok(world)

@@ -42,8 +42,11 @@ pub enum TicketEvent<'a> {
     ClosedAs(CancelReason),
     /// Somebody has taken notice of its escalation.
     Acknowledged,
-    /// Somebody moves its clocks to today's version of the policy.
-    Repin,
+    /// Somebody moves its clocks to what today's policy promises.
+    Repin {
+        /// Only those that go by the policy of this name.
+        of: Option<&'a str>,
+    },
     /// A timer of one of its clocks, or the safety sweep.
     Due,
 }
@@ -83,7 +86,7 @@ pub fn ticket_step(
             round.tell(|_| Some(Signal::Cancel(*reason)))?;
         }
         TicketEvent::Acknowledged => round.tell(|_| Some(Signal::SeenTo))?,
-        TicketEvent::Repin => round.repinned()?,
+        TicketEvent::Repin { of } => round.repinned(*of)?,
         TicketEvent::Due => round.tell(|_| Some(Signal::Look))?,
     }
     let mut changed: Vec<Step> = round.steps;
@@ -214,11 +217,16 @@ impl<'a> Round<'a> {
         Ok(())
     }
 
-    fn repinned(&mut self) -> Result<(), MissingTerms> {
+    fn repinned(&mut self, of: Option<&str>) -> Result<(), MissingTerms> {
         let Some(current) = &self.book.current else {
             return Ok(());
         };
-        self.retarget(|_| Some((current, RetargetCause::Repin)))
+        for index in self.live() {
+            if of.is_none_or(|of| self.steps[index].clock.pin.policy == of) {
+                self.give(index, (current, RetargetCause::Repin))?;
+            }
+        }
+        Ok(())
     }
 
     /// Gives the live clocks the targets of these terms, by the name of the policy that they go by;
@@ -238,13 +246,23 @@ impl<'a> Round<'a> {
             if other.is_none() && target == Some(clock.target) {
                 continue;
             }
-            let signal = match target {
-                Some(target) => Signal::Retarget { to, target, cause },
-                None => Signal::Cancel(CancelReason::Policy),
-            };
-            self.tell_one(index, signal)?;
+            self.give(index, (to, cause))?;
         }
         Ok(())
+    }
+
+    /// Gives a clock other terms, and the target that they have for it; without one it ends.
+    fn give(
+        &mut self,
+        index: usize,
+        (to, cause): (&'a Terms, RetargetCause),
+    ) -> Result<(), MissingTerms> {
+        let metric = self.steps[index].clock.key.metric;
+        let signal = match to.policy.target(metric, self.ticket.priority) {
+            Some(target) => Signal::Retarget { to, target, cause },
+            None => Signal::Cancel(CancelReason::Policy),
+        };
+        self.tell_one(index, signal)
     }
 
     /// The customer has written.

@@ -247,55 +247,55 @@ pub const OUTBOUND: &[Message] = &[
         "A rule raised an error at run time; the others still decided.",
         "{rule: text, file: text, line: integer, column: integer, error: text, event_id: text}",
     ),
-    Message::planned(
+    Message::built(
         "sla.breached",
         "A clock ran out.",
-        "{ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, percent?: integer, level?: integer, breached_at?: time, overdue_ms?: integer, cause?: text, reason?: text, before?: object}",
+        r#"{conversation_id?: text, ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, breached_at?: time, overdue_ms?: integer, cause: "due"|"retarget"}"#,
     ),
-    Message::planned(
+    Message::built(
         "sla.cancelled",
         "A clock was called off.",
-        "{ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, percent?: integer, level?: integer, breached_at?: time, overdue_ms?: integer, cause?: text, reason?: text, before?: object}",
+        r#"{conversation_id?: text, ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, breached_at?: time, overdue_ms?: integer, reason: "merged"|"spam"|"deleted"|"resolved"|"policy"|"withdrawn"}"#,
     ),
-    Message::planned(
+    Message::built(
         "sla.escalated",
         "A breach climbed a level.",
-        "{ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, percent?: integer, level?: integer, breached_at?: time, overdue_ms?: integer, cause?: text, reason?: text, before?: object}",
+        "{conversation_id?: text, ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, breached_at?: time, overdue_ms?: integer, level: integer}",
     ),
-    Message::planned(
+    Message::built(
         "sla.met",
         "A target was met.",
-        "{ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, percent?: integer, level?: integer, breached_at?: time, overdue_ms?: integer, cause?: text, reason?: text, before?: object}",
+        "{conversation_id?: text, ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, breached_at?: time, overdue_ms?: integer}",
     ),
-    Message::planned(
+    Message::built(
         "sla.paused",
         "A clock stands still.",
-        "{ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, percent?: integer, level?: integer, breached_at?: time, overdue_ms?: integer, cause?: text, reason?: text, before?: object}",
+        "{conversation_id?: text, ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, breached_at?: time, overdue_ms?: integer}",
     ),
-    Message::planned(
+    Message::built(
         "sla.resumed",
         "A clock runs again.",
-        "{ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, percent?: integer, level?: integer, breached_at?: time, overdue_ms?: integer, cause?: text, reason?: text, before?: object}",
+        "{conversation_id?: text, ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, breached_at?: time, overdue_ms?: integer}",
     ),
-    Message::planned(
+    Message::built(
         "sla.retargeted",
         "A clock got another target.",
-        "{ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, percent?: integer, level?: integer, breached_at?: time, overdue_ms?: integer, cause?: text, reason?: text, before?: object}",
+        r#"{conversation_id?: text, ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, breached_at?: time, overdue_ms?: integer, cause: "priority"|"policy"|"repin", before?: time}"#,
     ),
-    Message::planned(
+    Message::built(
         "sla.retracted",
         "A breach was taken back.",
-        "{ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, percent?: integer, level?: integer, breached_at?: time, overdue_ms?: integer, cause?: text, reason?: text, before?: object}",
+        "{conversation_id?: text, ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, breached_at?: time, overdue_ms?: integer}",
     ),
-    Message::planned(
+    Message::built(
         "sla.started",
         "A clock runs.",
-        "{ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, percent?: integer, level?: integer, breached_at?: time, overdue_ms?: integer, cause?: text, reason?: text, before?: object}",
+        "{conversation_id?: text, ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, breached_at?: time, overdue_ms?: integer}",
     ),
-    Message::planned(
+    Message::built(
         "sla.warning",
         "A clock is near its end.",
-        "{ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, percent?: integer, level?: integer, breached_at?: time, overdue_ms?: integer, cause?: text, reason?: text, before?: object}",
+        "{conversation_id?: text, ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, breached_at?: time, overdue_ms?: integer, percent: integer}",
     ),
     Message::planned(
         "ticket.commented",

@@ -15,7 +15,7 @@ use crate::{
     http::{
         actions, anomalies, approvals, asyncapi, audit, channels, conversations, customers,
         delegations, escalations, events, export, intake, leads, openapi, parked, policy, reports,
-        requests, results, status, story, tickets,
+        requests, results, sla, status, story, tickets,
     },
 };
 
@@ -59,10 +59,27 @@ const LIMIT: Parameter = p(
     "At most so many, 1 to 1000; 100 by default.",
 );
 const AFTER: Parameter = p("after", "text", "`next` of the page before.");
+const ASSIGNEE: Parameter = p("assignee", "text", "Only those of this person's tickets.");
+const METRIC: Parameter = p(
+    "metric",
+    r#""first_response"|"next_response"|"resolution"|"own"|"approval"|"unknown""#,
+    "Only those that measure this.",
+);
+const POLICY: Parameter = p("policy", "text", "Only those that go by this policy.");
+const PRIORITY: Parameter = p(
+    "priority",
+    "priority",
+    "Only those of tickets of this priority.",
+);
+const TEAM: Parameter = p("team", "text", "Only those of this team's tickets.");
 const PAGE: &[Parameter] = &[LIMIT, AFTER];
 const LISTING: &str = "{items: [object], next?: text}";
 const TAKEN: &str =
     "{accepted: integer, duplicates: integer, ignored?: integer, refused?: [object]}";
+
+const EXPLAINED: &str = "{ticket_id?: text, approval_id?: text, request_id?: text, number?: integer, subject?: text, clocks: [{metric: text, cycle: integer, state: text, due_at: time, due_at_local?: text, timezone?: text, consumed_ms: integer, target_ms: integer, intervals: [{from: time, to: time, why: text, date?: text, name?: text, counted_ms: integer, from_local?: text, to_local?: text}], transitions: [{at: time, at_local?: text, kind: text, state: text, elapsed_ms: integer, target_ms: integer, due_before?: time, due_at: time, due_at_local?: text, policy: text, policy_version: text, calendar: text, calendar_version: text, event: text}], fault?: text}]}";
+const REPINNED: &str = "{preview: boolean, tickets: integer, clocks: integer, moved: integer, complete: boolean, items: [{ticket_id: text, number: integer, metric: text, cycle: integer, state: text, from: object, to?: object, due_before: time, due_after?: time, target_before_ms: integer, target_after_ms?: integer, breached: boolean}], next?: text}";
+const REPORT: &str = "{from?: time, to: time, by?: text, timezone?: text, items: [{action?: text, asked?: integer, denied?: integer, denied_by_code?: object, approved?: integer, approved_by?: object, rejected?: integer, cancelled?: integer, succeeded?: integer, failed?: integer, unknown?: integer, reversed?: integer, count?: integer, met?: integer, breached?: integer, attainment?: number, average_elapsed_ms?: integer, p90_elapsed_ms?: integer}], total?: object}";
 
 /// Every route of the contract, and what Provost adds to it.
 pub const ROUTES: &[Route] = &[
@@ -108,6 +125,7 @@ pub const ROUTES: &[Route] = &[
             p("category", "text", "Only those about this."),
             p("tag", "text", "Only those with this tag."),
             p("conversation", "text", "Only those of this conversation."),
+            p("overdue", "boolean", "With `true` only those with an SLA clock that is over its time."),
         ])
         .answers(200, "{items: [ticket], next?: text}")
         .by(|| routing::get(tickets::list)),
@@ -119,7 +137,7 @@ pub const ROUTES: &[Route] = &[
         .query(&[p("timezone", "text", "Whose day is today; UTC when absent.")])
         .answers(200, "{open: integer, in_progress: integer, waiting: integer, resolved_today: integer, closed_today: integer, timezone: text, since: time}")
         .by(|| routing::get(tickets::counts)),
-    Route::new(Get, "/v1/tickets/{id}", VIEW, "A ticket.")
+    Route::new(Get, "/v1/tickets/{id}", VIEW, "A ticket, with its SLA clocks.")
         .answers(200, "ticket")
         .by(|| routing::get(tickets::show)),
     Route::new(Patch, "/v1/tickets/{id}", WORK, "Changes a ticket.")
@@ -304,21 +322,49 @@ pub const ROUTES: &[Route] = &[
     Route::new(Post, "/v1/policy/backtest", SIMULATE, "Decides recorded events again under another policy.")
         .takes("object"),
     Route::new(Get, "/v1/policy/shadow", VIEW, "What the shadow policy would have decided otherwise."),
-    Route::new(Get, "/v1/sla", VIEW, "SLA clocks.").query(PAGE).answers(200, LISTING),
-    Route::new(Get, "/v1/sla/{ticket}/explain", VIEW, "How a ticket's clocks came to stand where they are.")
-        .answers(200, "{clocks: [object]}"),
-    Route::new(Post, "/v1/sla/repin", OPERATE, "Moves running clocks to today's policy.").takes("object"),
+    Route::new(Get, "/v1/sla", VIEW, "SLA clocks: those that may still stop, soonest due first; with another `state`, the latest ended first.")
+        .query(&[
+            LIMIT,
+            AFTER,
+            p("state", r#""running"|"paused"|"stopped"|"cancelled""#, "Only those in this state; those that may still stop when absent."),
+            METRIC,
+            POLICY,
+            TEAM,
+            ASSIGNEE,
+            PRIORITY,
+            p("overdue", "boolean", "With `true` only those that are over their time and have not stopped."),
+            p("due_before", "time", "Only those that are due before this time."),
+            p("ticket", "text", "Only those of this ticket, by id or number."),
+        ])
+        .answers(200, "{items: [clock], next?: text}")
+        .by(|| routing::get(sla::list)),
+    Route::new(Get, "/v1/sla/counts", VIEW, "How many SLA clocks run, are paused, are overdue, and are due within the hour.")
+        .query(&[METRIC, POLICY, TEAM, ASSIGNEE, PRIORITY])
+        .answers(200, "{running: integer, paused: integer, overdue: integer, due_within_hour: integer, at: time}")
+        .by(|| routing::get(sla::counts)),
+    Route::new(Get, "/v1/sla/{ticket}/explain", VIEW, "How the clocks of a ticket (by id or number), an approval or a request came to stand where they are: every interval counted and skipped.")
+        .answers(200, EXPLAINED)
+        .by(|| routing::get(sla::explain)),
+    Route::new(Post, "/v1/sla/repin", OPERATE, "Moves running clocks to what today's policy promises; a preview unless `preview` is false. Goes on `after` the `next` of an answer that is not complete.")
+        .takes("{tickets?: [text], policy?: text, preview?: boolean, limit?: integer, after?: text}")
+        .answers(200, REPINNED)
+        .by(|| routing::post(sla::repin)),
     Route::new(Get, "/v1/anomalies", VIEW, "What was out of the usual, the newest first.")
         .query(PAGE)
         .answers(200, "{items: [anomaly], next?: text}")
         .by(|| routing::get(anomalies::list)),
-    Route::new(Get, "/v1/reports/{name}", VIEW, "A report, counted from the audit log. `actions`: how often each was asked for, and what became of it.")
+    Route::new(Get, "/v1/reports/{name}", VIEW, "A report. `actions`: how often each was asked for, and what became of it; `sla`: how many clocks kept their targets, each counted when it was breached, or else when it ended.")
         .query(&[
-            p("from", "time", "Not before this time; from the beginning of the log when absent."),
+            p("from", "time", "Not before this time; from the beginning of what is kept when absent."),
             p("to", "time", "Before this time; up to now when absent."),
-            p("format", r#""json"|"csv""#, "The form; json when absent."),
+            p("format", r#""json"|"csv"|"html"|"table""#, "The form; json when absent."),
+            p("by", r#""category"|"metric"|"policy"|"priority"|"tag"|"team"|"week""#, "`sla`: what it is grouped by, which names the first member of each item; by metric when absent."),
+            p("timezone", "text", "`sla`: whose weeks count; those of UTC when absent."),
+            p("metric", "text", "`sla`: only this metric."),
+            p("policy", "text", "`sla`: only this policy."),
+            p("team", "text", "`sla`: only this team."),
         ])
-        .answers(200, "{from?: time, to: time, items: [{action: text, asked: integer, denied: integer, denied_by_code: object, approved: integer, approved_by: object, rejected: integer, cancelled: integer, succeeded: integer, failed: integer, unknown: integer, reversed: integer}]}")
+        .answers(200, REPORT)
         .by(|| routing::get(reports::report)),
     Route::new(Get, "/v1/channels", VIEW, "Team channels by name, and whether each works.")
         .query(PAGE)

@@ -74,6 +74,7 @@ const CASES: &str = "
     POST /v1/policy/backtest:
     GET /v1/policy/shadow: agent manager viewer
     GET /v1/sla: agent manager viewer
+    GET /v1/sla/counts: agent manager viewer
     GET /v1/sla/{ticket}/explain: agent manager viewer
     POST /v1/sla/repin:
     GET /v1/anomalies: agent manager viewer

@@ -245,7 +245,10 @@ fn a_new_version_touches_no_running_clock_until_it_is_repinned() {
         "Mon 10:00",
     );
     assert_eq!(desk.resolution().due_at, local("Mon 17:00"));
-    desk.happen(&TicketEvent::Repin, "Mon 10:30");
+    let of = Some("Silver");
+    desk.happen(&TicketEvent::Repin { of }, "Mon 10:20");
+    assert_eq!(desk.resolution().due_at, local("Mon 17:00"));
+    desk.happen(&TicketEvent::Repin { of: None }, "Mon 10:30");
     let clock = desk.resolution();
     assert_eq!(
         (clock.due_at, clock.pin.policy_version.as_str()),
@@ -255,7 +258,7 @@ fn a_new_version_touches_no_running_clock_until_it_is_repinned() {
         desk.record.last().map(|entry| entry.kind),
         Some(TransitionKind::Retargeted(RetargetCause::Repin))
     );
-    desk.happen(&TicketEvent::Repin, "Mon 10:45");
+    desk.happen(&TicketEvent::Repin { of: None }, "Mon 10:45");
     assert_eq!(desk.record.len(), 2, "a second time changes nothing");
 }
 
@@ -326,7 +329,7 @@ fn what_was_paused_goes_on_whatever_the_terms_say_now() {
         calendar: Arc::clone(&old.calendar),
     });
     desk.book.pinned.push(old);
-    desk.happen(&TicketEvent::Repin, "Mon 09:20");
+    desk.happen(&TicketEvent::Repin { of: None }, "Mon 09:20");
     desk.writes("Mon 10:00");
     let clock = desk.clock(Metric::FirstResponse).expect("it is there");
     assert_eq!(

@@ -1,25 +1,94 @@
-//! The report on actions: how often each was asked for, and what became of it.
+//! The report on actions: how often each was asked for, and what became of it; counted from the
+//! audit log.
 //!
-//! Pure. Memory grows with the number of actions, of codes and of people who decide; a name
-//! that is no action's is not kept, so that nobody can make it grow.
+//! Counting is pure. Memory grows with the number of actions, of codes and of people who decide; a
+//! name that is no action's is not kept, so that nobody can make it grow.
 
 use std::collections::BTreeMap;
 
-use csv::Writer;
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::{Asked, Report, ReportFault, SLICE};
 use crate::{
-    domain::{audit::AuditBody, time::Timestamp},
-    http::export_file::inert,
+    domain::{
+        audit::AuditBody,
+        report::{Cell, Column, Sheet},
+    },
+    store::{AuditFilter, Reader, Store, StoreError},
+};
+
+/// The report.
+pub(super) const REPORT: Report = Report {
+    name: "actions",
+    summary: "How often each action was asked for, and what became of it.",
+    takes: &[],
+    make: |store, asked| Box::pin(make(store, asked)),
 };
 
 /// What stands in place of names that are no action's.
 const NO_ACTION: &str = "(no such action)";
 
+const COLUMNS: [Column; 12] = [
+    Column::new("action", "ACTION"),
+    Column::new("asked", "ASKED").charted(),
+    Column::new("denied", "DENIED").charted(),
+    Column::new("denied_by_code", "BY CODE"),
+    Column::new("approved", "APPROVED"),
+    Column::new("approved_by", "BY"),
+    Column::new("rejected", "REJECTED"),
+    Column::new("cancelled", "CANCELLED"),
+    Column::new("succeeded", "DONE"),
+    Column::new("failed", "FAILED"),
+    Column::new("unknown", "UNKNOWN"),
+    Column::new("reversed", "REVERSED"),
+];
+
+async fn make(store: &Store, asked: &Asked) -> Result<Sheet, ReportFault> {
+    let filter = AuditFilter {
+        from: asked.from,
+        to: Some(asked.to),
+        ..AuditFilter::default()
+    };
+    let (mut after, mut counted) = (0, Actions::default());
+    loop {
+        let wanted = filter.clone();
+        let read = store.read(move |reader| slice(reader, &wanted, after));
+        let (last, bodies, names) = read.await?;
+        let Some(last) = last else {
+            return Ok(counted.sheet(asked));
+        };
+        after = last;
+        for body in &bodies {
+            counted.take(body, |id| names.get(id).cloned());
+        }
+    }
+}
+
+type Slice = (Option<i64>, Vec<AuditBody>, BTreeMap<String, String>);
+
+/// Reads entries after a sequence: the last one's, what they say, and the actions of requests
+/// that they only name by their ids.
+fn slice(reader: &mut Reader, filter: &AuditFilter, after: i64) -> Result<Slice, StoreError> {
+    let rows = reader.audit_export(filter, after, SLICE)?;
+    let last = rows.last().map(|row| row.entry.sequence);
+    let bodies = rows.iter();
+    let bodies: Vec<AuditBody> = bodies
+        .filter_map(|row| serde_json::from_str(&row.entry.body).ok())
+        .collect();
+    let mut names = BTreeMap::new();
+    for id in bodies.iter().flat_map(unnamed) {
+        if !names.contains_key(id)
+            && let Some(request) = reader.request(id)?
+        {
+            names.insert(id.to_owned(), request.action);
+        }
+    }
+    Ok((last, bodies, names))
+}
+
 /// What became of one action.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Row {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Row {
     /// How often it was asked for, reversals by it among them.
     asked: u64,
     /// How often it was denied, whoever or whatever said no.
@@ -46,10 +115,10 @@ pub(super) struct Row {
 
 /// The report in the making.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Actions(BTreeMap<String, Row>);
+struct Actions(BTreeMap<String, Row>);
 
 /// Gives the requests whose actions an entry does not name.
-pub(super) fn unnamed(body: &AuditBody) -> impl Iterator<Item = &str> {
+fn unnamed(body: &AuditBody) -> impl Iterator<Item = &str> {
     let votes = body.effects.iter();
     let votes = votes.filter(|effect| effect["effect"] == "approval_vote");
     votes
@@ -59,7 +128,7 @@ pub(super) fn unnamed(body: &AuditBody) -> impl Iterator<Item = &str> {
 
 impl Actions {
     /// Counts an entry; `name` gives the action of a request that the entry names by its id alone.
-    pub(super) fn take(&mut self, body: &AuditBody, name: impl Fn(&str) -> Option<String>) {
+    fn take(&mut self, body: &AuditBody, name: impl Fn(&str) -> Option<String>) {
         let mut is_asked = matches!(
             body.action.as_str(),
             "action.requested" | "action.reversal_requested"
@@ -106,70 +175,33 @@ impl Actions {
         row.approved += u64::from(followed.is_some());
     }
 
-    /// Gives the report as JSON.
-    pub(super) fn shown(&self, from: Option<Timestamp>, to: Timestamp) -> Value {
-        let items: Vec<Value> = self
-            .0
-            .iter()
-            .map(|(action, row)| {
-                let mut item = json!(row);
-                item["action"] = action.as_str().into();
-                item
-            })
-            .collect();
-        let mut report = json!({ "to": to, "items": items });
-        if let Some(from) = from {
-            report["from"] = json!(from);
+    fn sheet(self, asked: &Asked) -> Sheet {
+        let rows = self.0.into_iter().map(|(action, row)| {
+            vec![
+                Cell::Text(action),
+                Cell::Count(row.asked),
+                Cell::Count(row.denied),
+                Cell::Counts(row.denied_by_code),
+                Cell::Count(row.approved),
+                Cell::Counts(row.approved_by),
+                Cell::Count(row.rejected),
+                Cell::Count(row.cancelled),
+                Cell::Count(row.succeeded),
+                Cell::Count(row.failed),
+                Cell::Count(row.unknown),
+                Cell::Count(row.reversed),
+            ]
+        });
+        Sheet {
+            title: "What became of actions",
+            from: asked.from,
+            to: asked.to,
+            about: Vec::new(),
+            columns: COLUMNS.to_vec(),
+            rows: rows.collect(),
+            total: None,
         }
-        report
     }
-
-    /// Gives the report as CSV.
-    pub(super) fn to_csv(&self) -> Vec<u8> {
-        let mut writer = Writer::from_writer(Vec::new());
-        // Writing to memory cannot fail.
-        let _ = writer.write_record(COLUMNS);
-        for (action, row) in &self.0 {
-            let _ = writer.write_record([
-                inert(action),
-                row.asked.to_string(),
-                row.denied.to_string(),
-                listed(&row.denied_by_code),
-                row.approved.to_string(),
-                listed(&row.approved_by),
-                row.rejected.to_string(),
-                row.cancelled.to_string(),
-                row.succeeded.to_string(),
-                row.failed.to_string(),
-                row.unknown.to_string(),
-                row.reversed.to_string(),
-            ]);
-        }
-        writer.into_inner().unwrap_or_default()
-    }
-}
-
-const COLUMNS: [&str; 12] = [
-    "action",
-    "asked",
-    "denied",
-    "denied_by_code",
-    "approved",
-    "approved_by",
-    "rejected",
-    "cancelled",
-    "succeeded",
-    "failed",
-    "unknown",
-    "reversed",
-];
-
-fn listed(counts: &BTreeMap<String, u64>) -> String {
-    let counts = counts.iter();
-    let counts: Vec<String> = counts
-        .map(|(name, count)| format!("{name}: {count}"))
-        .collect();
-    inert(&counts.join("; "))
 }
 
 impl Row {
@@ -217,7 +249,17 @@ fn is_counted(kind: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::domain::{report::Form, time::Timestamp};
+
+    fn asked() -> Asked {
+        Asked {
+            to: Timestamp::parse("2026-11-21T00:00:00Z").expect("a time"),
+            ..Asked::default()
+        }
+    }
 
     fn entry(actor: &str, action: &str, effects: &[Value]) -> AuditBody {
         serde_json::from_value(json!({
@@ -323,8 +365,8 @@ mod tests {
 
     #[test]
     fn each_action_is_counted_by_what_became_of_it() {
-        let csv = counted(&entries()).to_csv();
-        insta::assert_snapshot!(String::from_utf8(csv).expect("text").trim_end(), @r"
+        let csv = counted(&entries()).sheet(&asked()).write(Form::Csv);
+        insta::assert_snapshot!(csv.trim_end(), @r"
         action,asked,denied,denied_by_code,approved,approved_by,rejected,cancelled,succeeded,failed,unknown,reversed
         (no such action),1,1,unknown_action: 1,0,,0,0,0,0,0,0
         charge,2,0,,0,,0,1,1,0,0,0
@@ -334,8 +376,7 @@ mod tests {
 
     #[test]
     fn the_same_is_told_as_json() {
-        let to = Timestamp::parse("2026-11-21T00:00:00Z").expect("a time");
-        let shown = counted(&entries()[..3]).shown(None, to);
+        let shown = counted(&entries()[..3]).sheet(&asked()).to_json();
         assert_eq!(
             shown,
             json!({"to": "2026-11-21T00:00:00Z", "items": [{
@@ -344,6 +385,19 @@ mod tests {
                 "failed": 0, "unknown": 0, "reversed": 0,
             }]})
         );
+    }
+
+    #[test]
+    fn the_same_is_a_table_for_people() {
+        insta::assert_snapshot!(counted(&entries()).sheet(&asked()).write(Form::Table).trim_end(), @r"
+        What became of actions
+        up to 2026-11-21T00:00:00Z
+
+        ACTION            ASKED  DENIED  BY CODE             APPROVED  BY            REJECTED  CANCELLED  DONE  FAILED  UNKNOWN  REVERSED
+        (no such action)      1       1  unknown_action 1           0                       0          0     0       0        0         0
+        charge                2       0                             0                       0          1     1       0        0         0
+        refund                4       2  rejected 1, rule 1         1  dan 1, mia 1         1          0     1       1        1         1
+        ");
     }
 
     #[test]
