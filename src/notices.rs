@@ -39,6 +39,8 @@ pub struct Post<'a> {
     pub channel: &'a Channel,
     /// The delivery, or those of a digest; the first carries the post.
     pub deliveries: &'a [Delivery],
+    /// The same as a page, where there is one; only mails have room for it.
+    pub page: Option<&'a str>,
     /// `source` of our own events.
     pub source: &'a str,
     /// What notices say instead of their own text.

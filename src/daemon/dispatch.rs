@@ -341,6 +341,7 @@ impl Inner {
                 to: vec![mail.to],
                 subject: mail.subject,
                 text: mail.text,
+                html: None,
                 message_id: mail.message_id,
             }),
             Prepared::Sql(query) => Call::Sql(outbound::sql::Query {

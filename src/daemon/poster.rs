@@ -7,6 +7,7 @@
 //! two a daemon may die, and whoever takes over says that it may have been posted. A task ends
 //! when nothing is due soon. Rejected: sending from one queue for all, behind the slowest.
 
+mod look_up;
 mod send;
 
 use std::{

@@ -89,6 +89,12 @@ impl Asked {
     }
 }
 
+/// Tells whether a report takes something besides the time.
+pub(super) fn takes(name: &str, field: &str) -> bool {
+    let mut reports = REPORTS.iter();
+    reports.any(|report| report.name == name && report.takes.contains(&field))
+}
+
 /// Makes a report.
 ///
 /// *Errors*: see [`ReportFault`].

@@ -105,6 +105,7 @@ pub(super) fn notice(
         link: (!link.is_empty()).then(|| link.to_owned()),
         at: transition.at,
         not_before: not_before.filter(|at| *at > transition.at),
+        look_up: None,
     }
 }
 

@@ -133,6 +133,7 @@ impl Case<'_> {
             link: self.way_back(),
             at: self.now,
             not_before: None,
+            look_up: None,
         };
         self.tell(&approval.notify, notice);
     }

@@ -8,7 +8,7 @@ use super::{Case, Stop};
 use crate::domain::{
     actor::Actor,
     effect::{Effect, ReportWish},
-    notice::{Notice, NoticeKind},
+    notice::{LookUp, Notice, NoticeKind},
     ticket::Ticket,
     verdict::{RuleFailure, Verdict},
 };
@@ -92,8 +92,8 @@ impl Case<'_> {
                 );
                 self.record(json!({"effect": "resolve"}));
             }
-            Effect::Digest { to } => self.post_digest(rule, &to),
-            Effect::Report(wish) => self.post_report(rule, &wish),
+            Effect::Digest { to } => self.post_digest(rule, to),
+            Effect::Report(wish) => self.post_report(rule, wish),
             Effect::RunAction { name, params } => self.ask_for_action(rule, &name, &params),
             Effect::Deny { .. }
             | Effect::RequireApproval { .. }
@@ -104,14 +104,62 @@ impl Case<'_> {
         Ok(())
     }
 
-    /// Puts on record that a channel is to get a digest.
-    fn post_digest(&mut self, rule: &str, to: &str) {
-        self.record(json!({"effect": "digest", "rule": rule, "to": to}));
+    /// Tells a channel how things stand: with the one team that it belongs to, or with all.
+    fn post_digest(&mut self, rule: &str, to: String) {
+        let teams = self.settings.directory.teams.iter();
+        let mut own = teams.filter(|(_, team)| team.channel.as_deref() == Some(&to));
+        let team = match (own.next(), own.next()) {
+            (Some((name, _)), None) => Some(name.clone()),
+            _ => None,
+        };
+        let about = team.clone().unwrap_or_else(|| "all".to_owned());
+        let look_up = LookUp::Digest {
+            team,
+            timezone: self.timezone_of(rule),
+        };
+        let said = (NoticeKind::Digest, about, "How things stand".to_owned());
+        self.tell_later(&[to], said, look_up);
     }
 
-    /// Puts on record that a report is wanted.
-    fn post_report(&mut self, rule: &str, wish: &ReportWish) {
-        self.record(json!({"effect": "report", "rule": rule, "wish": wish}));
+    /// Sends a report to whom it is for.
+    fn post_report(&mut self, rule: &str, wish: ReportWish) {
+        let to = wish.to.clone();
+        let name = wish.name.as_str();
+        let about = format!("report:{name}");
+        let title = format!("Report {name} of the last {}", wish.period);
+        let look_up = LookUp::Report {
+            wish,
+            timezone: self.timezone_of(rule),
+        };
+        self.tell_later(&to, (NoticeKind::Report, about, title), look_up);
+    }
+
+    /// Tells something that is looked up when it is posted; in the app, that it is there.
+    fn tell_later(
+        &mut self,
+        to: &[String],
+        (kind, about, title): (NoticeKind, String, String),
+        look_up: LookUp,
+    ) {
+        let notice = Notice {
+            kind,
+            about,
+            text: format!("{title}."),
+            title,
+            facts: Vec::new(),
+            link: None,
+            at: self.now,
+            not_before: None,
+            look_up: Some(look_up),
+        };
+        self.tell(to, notice);
+    }
+
+    /// Gives the time zone that a `schedule` hangs in; that of other rules is UTC.
+    fn timezone_of(&self, rule: &str) -> String {
+        let mut schedules = self.policy.schedules().iter();
+        let found = schedules.find(|schedule| &*schedule.rule == rule);
+        found.map_or("UTC", |schedule| schedule.timezone.name()).to_owned()
     }
 
     /// Tells teammates what a rule says.
@@ -125,6 +173,7 @@ impl Case<'_> {
             link: self.way_back(),
             at: self.now,
             not_before: None,
+            look_up: None,
         };
         self.tell(to, notice);
     }

@@ -122,6 +122,7 @@ impl Case<'_> {
             link: self.way_back(),
             at: self.now,
             not_before: None,
+            look_up: None,
         }
     }
 

@@ -183,6 +183,7 @@ impl Decide for ChannelTried {
             link: None,
             at: case.now,
             not_before: None,
+            look_up: None,
         };
         let notice_id = case.make_id("ntc");
         case.record(json!({

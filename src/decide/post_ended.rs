@@ -184,6 +184,7 @@ impl PostEnded {
             link: None,
             at: case.now,
             not_before: None,
+            look_up: None,
         };
         case.tell(&to, notice);
     }

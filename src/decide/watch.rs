@@ -188,6 +188,7 @@ impl<'a> Case<'a> {
             link: self.way_back(),
             at: self.now,
             not_before: None,
+            look_up: None,
         };
         self.tell(&seen.watch.notify, notice);
         self.change(Change::Anomaly(Arc::new(anomaly)));

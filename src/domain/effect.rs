@@ -122,6 +122,16 @@ pub enum ReportName {
     Sla,
 }
 
+impl ReportName {
+    /// Gives the wire name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Actions => "actions",
+            Self::Sla => "sla",
+        }
+    }
+}
+
 /// The forms of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

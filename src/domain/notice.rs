@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::time::Timestamp;
+use super::{effect::ReportWish, time::Timestamp};
 
 /// What a notice is about; there is a template for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -91,4 +91,28 @@ pub struct Notice {
     /// Not to be posted to a channel before this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
+    /// What is looked up when it is posted, and said in place of the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look_up: Option<LookUp>,
+}
+
+/// What a post tells as it is when the post is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LookUp {
+    /// How things stand.
+    Digest {
+        /// With which team; `None`: with all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        team: Option<String>,
+        /// In which time zone its times are told and its day begins.
+        timezone: String,
+    },
+    /// What happened over a time.
+    Report {
+        /// Which report, and how.
+        wish: ReportWish,
+        /// The time zone whose weeks count.
+        timezone: String,
+    },
 }

@@ -117,6 +117,7 @@ impl Standing {
             link: None,
             at: now,
             not_before: None,
+            look_up: None,
         }
     }
 }

@@ -31,6 +31,8 @@ pub struct Mail {
     pub subject: String,
     /// The text.
     pub text: String,
+    /// The same as a page, where there is one.
+    pub html: Option<String>,
     /// Its `Message-ID`, angle brackets included.
     pub message_id: String,
 }
@@ -62,6 +64,7 @@ pub(super) fn mail(post: &Post<'_>, (url, from, to): (&SecretString, &str, &[Str
         to: to.to_vec(),
         subject: line(&said.title),
         text,
+        html: post.page.map(str::to_owned),
         message_id: message_id(from, post.id()),
     }
 }

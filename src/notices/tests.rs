@@ -72,6 +72,7 @@ fn notice(kind: NoticeKind, title: &str, text: &str) -> Notice {
         link: Some("https://chat.example.com/c/c1".to_owned()),
         at: at("10:00:00"),
         not_before: None,
+        look_up: None,
     }
 }
 
@@ -90,6 +91,7 @@ fn templated(
     compose(&Post {
         channel: &channel,
         deliveries,
+        page: None,
         source: "/provost",
         templates,
         now,

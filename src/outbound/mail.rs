@@ -13,7 +13,7 @@ use std::{fmt, net::SocketAddr, time::Duration};
 
 use lettre::{
     Message,
-    message::{Mailbox, MessageBuilder, SinglePart},
+    message::{Mailbox, MessageBuilder, MultiPart, SinglePart},
     transport::smtp::{
         Error,
         authentication::{Credentials, Mechanism},
@@ -46,6 +46,8 @@ pub struct Mail {
     pub subject: String,
     /// The text.
     pub text: String,
+    /// The same as a page, for programs that show one.
+    pub html: Option<String>,
     /// Its `Message-ID`, angle brackets included.
     pub message_id: String,
 }
@@ -191,11 +193,17 @@ fn compose(from: &str, mail: &Mail, now: Timestamp) -> Result<Message, SendFault
         let to = mailbox(to, "recipient")?;
         building = building.to(Mailbox::new(None, to.email));
     }
-    let message = building
+    let building = building
         .subject(mail.subject.clone())
         .message_id(Some(mail.message_id.clone()))
-        .date(now.to_utc().into())
-        .singlepart(SinglePart::plain(mail.text.clone()));
+        .date(now.to_utc().into());
+    let text = mail.text.clone();
+    let message = match &mail.html {
+        Some(page) => {
+            building.multipart(MultiPart::alternative_plain_html(text, page.clone()))
+        }
+        None => building.singlepart(SinglePart::plain(text)),
+    };
     message.map_err(|error| SendFault::Refused(error.to_string()))
 }
 

@@ -83,6 +83,7 @@ impl Desk {
             link: None,
             at,
             not_before: None,
+            look_up: None,
         };
         let delivery = Delivery {
             delivery_id: id.to_owned(),

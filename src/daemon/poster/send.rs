@@ -27,9 +27,19 @@ impl Inner {
             Ok(channel) => channel,
             Err(detail) => return PostEnd::Refused { detail },
         };
+        let (deliveries, page) = match self.looked_up(deliveries).await {
+            Ok(looked_up) => looked_up,
+            Err(detail) => {
+                return PostEnd::Later {
+                    detail,
+                    retry_after: None,
+                };
+            }
+        };
         let message = notices::compose(&Post {
             channel: &channel,
-            deliveries,
+            deliveries: &deliveries,
+            page: page.as_deref(),
             source: &self.ground.source,
             templates: &settings.notices.templates,
             now: self.ground.clock.now(),
@@ -75,6 +85,7 @@ impl Inner {
             to: mail.to,
             subject: mail.subject,
             text: mail.text,
+            html: mail.html,
             message_id: mail.message_id,
         };
         let (allowed, timeout) = (&channel.allow_addresses, channel.timeout.to_std());

@@ -100,6 +100,7 @@ fn mail() -> mail::Mail {
         to: vec!["ann@example.org".to_owned()],
         subject: "Ihre Bestellung für 5 €".to_owned(),
         text: "Guten Tag,\n.\nalles bestellt.".to_owned(),
+        html: None,
         message_id: "<0123@example.com>".to_owned(),
     }
 }

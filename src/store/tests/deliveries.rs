@@ -31,6 +31,7 @@ fn delivery(id: &str, kind: NoticeKind, (channel, at): (&str, Timestamp)) -> Del
             link: Some("https://chat.example.com/c/c1".to_owned()),
             at,
             not_before: None,
+            look_up: None,
         },
     }
 }
