@@ -25,6 +25,7 @@ pub mod requests;
 pub mod results;
 pub mod rules;
 pub mod run;
+pub mod sla;
 pub mod status;
 pub mod tickets;
 pub mod token;
@@ -80,6 +81,8 @@ enum Command {
     /// Look at, open and change tickets
     #[command(visible_alias = "ticket")]
     Tickets(tickets::Args),
+    /// See how SLA clocks stand and why, and move them to today's policy
+    Sla(sla::Args),
     /// Look at, take and settle escalations
     #[command(visible_alias = "escalation")]
     Escalations(escalations::Args),
@@ -146,6 +149,7 @@ pub fn main() -> ExitCode {
         Command::Results(args) => block_on(results::main(args)),
         Command::Conversations(args) => block_on(conversations::main(args)),
         Command::Tickets(args) => block_on(tickets::main(args)),
+        Command::Sla(args) => block_on(sla::main(args)),
         Command::Escalations(args) => block_on(escalations::main(args)),
         Command::Actions(args) => block_on(actions::main(args)),
         Command::Requests(args) => block_on(requests::main(args)),

@@ -1,15 +1,14 @@
-//! `provost reports actions`: what happened over a time, in numbers.
+//! `provost reports actions | sla`: what happened over a time, in numbers.
 
 use std::io::{self, Write};
 
 use clap::ValueEnum;
 use futures_util::StreamExt;
-use serde_json::Value;
 
 use super::{
     Failure,
-    client::{Client, Reach, given},
-    output::{self, Column},
+    client::{Client, Query, Reach, given},
+    output,
 };
 
 /// See what happened over a time, in numbers
@@ -17,7 +16,9 @@ use super::{
 #[command(after_help = "Examples:
   provost reports actions                                   all that is kept
   provost reports actions --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z
-  provost reports actions --output csv > actions.csv")]
+  provost reports sla --by team --metric first_response
+  provost reports sla --by week --timezone Europe/Berlin --format html > sla.html
+  provost reports actions --format csv > actions.csv")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -27,6 +28,7 @@ pub struct Args {
     #[arg(
         long,
         short,
+        visible_alias = "format",
         global = true,
         value_enum,
         default_value_t,
@@ -39,16 +41,39 @@ pub struct Args {
 enum Command {
     /// How often each action was asked for, and what became of it
     Actions(Period),
+    /// How many SLA clocks kept their targets
+    Sla(Sla),
 }
 
 #[derive(Debug, clap::Args)]
 struct Period {
-    /// Not before this time (RFC 3339); from the beginning of the log when absent
+    /// Not before this time (RFC 3339); from the beginning of what is kept when absent
     #[arg(long)]
     from: Option<String>,
     /// Before this time (RFC 3339); up to now when absent
     #[arg(long)]
     to: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Sla {
+    #[command(flatten)]
+    period: Period,
+    /// In groups: category, metric, policy, priority, tag, team or week; by metric when absent
+    #[arg(long)]
+    by: Option<String>,
+    /// Whose weeks count, such as Europe/Berlin; those of UTC when absent
+    #[arg(long)]
+    timezone: Option<String>,
+    /// Only this metric
+    #[arg(long)]
+    metric: Option<String>,
+    /// Only this policy
+    #[arg(long)]
+    policy: Option<String>,
+    /// Only this team
+    #[arg(long)]
+    team: Option<String>,
 }
 
 /// The form of a report.
@@ -61,91 +86,74 @@ enum Form {
     Json,
     /// A file for spreadsheets
     Csv,
+    /// A page of its own, with bars
+    Html,
 }
 
-const ACTIONS: &[Column] = &[
-    ("ACTION", "/action"),
-    ("ASKED", "/asked"),
-    ("DENIED", "/denied"),
-    ("BY CODE", "/denied_by_code"),
-    ("APPROVED", "/approved"),
-    ("BY", "/approved_by"),
-    ("REJECTED", "/rejected"),
-    ("CANCELLED", "/cancelled"),
-    ("DONE", "/succeeded"),
-    ("FAILED", "/failed"),
-    ("UNKNOWN", "/unknown"),
-    ("REVERSED", "/reversed"),
-];
+impl Command {
+    /// Gives the report's name, and what it is asked for.
+    fn query(&self) -> (&'static str, Query<'_>) {
+        let of = |period: &Period| given(&[("from", &period.from), ("to", &period.to)]);
+        match self {
+            Self::Actions(period) => ("actions", of(period)),
+            Self::Sla(sla) => {
+                let mut query = of(&sla.period);
+                query.extend(given(&[
+                    ("by", &sla.by),
+                    ("timezone", &sla.timezone),
+                    ("metric", &sla.metric),
+                    ("policy", &sla.policy),
+                    ("team", &sla.team),
+                ]));
+                ("sla", query)
+            }
+        }
+    }
+}
 
 /// Runs the command.
 pub(super) async fn main(args: Args) -> Result<(), Failure> {
     let client = Client::reach(&args.reach)?;
-    let Command::Actions(period) = args.command;
-    let mut query = given(&[("from", &period.from), ("to", &period.to)]);
-    let path = "/v1/reports/actions";
-    if args.output == Form::Csv {
-        query.push(("format", "csv".to_owned()));
-        let mut parts = client.download(path, &query).await?.bytes_stream();
-        while let Some(part) = parts.next().await {
-            let part = part.map_err(|_| Failure::new("the report broke off"))?;
-            io::stdout().lock().write_all(&part)?;
-        }
-        return Ok(());
+    let (name, mut query) = args.command.query();
+    let path = format!("/v1/reports/{name}");
+    let form = match args.output {
+        Form::Json => return output::json(&client.get(&path, &query).await?),
+        Form::Table => "table",
+        Form::Csv => "csv",
+        Form::Html => "html",
+    };
+    query.push(("format", form.to_owned()));
+    let mut parts = client.download(&path, &query).await?.bytes_stream();
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|_| Failure::new("the report broke off"))?;
+        io::stdout().lock().write_all(&part)?;
     }
-    let answer = client.get(path, &query).await?;
-    if args.output == Form::Json {
-        return output::json(&answer);
-    }
-    match lines(&answer) {
-        Some(table) => output::line(&table),
-        None => output::aside("nothing was asked for in this time"),
-    }
-}
-
-/// Lays the report out; nothing, where it is empty.
-fn lines(answer: &Value) -> Option<String> {
-    let items = answer["items"]
-        .as_array()
-        .filter(|items| !items.is_empty())?;
-    let items: Vec<Value> = items
-        .iter()
-        .map(|item| {
-            let mut item = item.clone();
-            for name in ["denied_by_code", "approved_by"] {
-                item[name] = counts(&item[name]).into();
-            }
-            item
-        })
-        .collect();
-    Some(output::table(ACTIONS, &items))
-}
-
-/// Says how often what: `mia 2, joe 1`.
-fn counts(counts: &Value) -> String {
-    let counts = counts.as_object().into_iter().flatten();
-    let said: Vec<String> = counts
-        .map(|(name, count)| format!("{name} {count}"))
-        .collect();
-    said.join(", ")
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
-    use serde_json::json;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(subcommand)]
+        command: Command,
+    }
 
     #[test]
-    fn a_report_is_a_table() {
-        let answer = json!({"items": [{
-            "action": "refund", "asked": 4, "denied": 2, "denied_by_code": {"rejected": 1, "rule": 1},
-            "approved": 1, "approved_by": {"dan": 1, "mia": 1}, "rejected": 1, "cancelled": 0,
-            "succeeded": 1, "failed": 1, "unknown": 1, "reversed": 1,
-        }]});
-        insta::assert_snapshot!(lines(&answer).expect("items"), @r"
-        ACTION  ASKED  DENIED  BY CODE             APPROVED  BY            REJECTED  CANCELLED  DONE  FAILED  UNKNOWN  REVERSED
-        refund  4      2       rejected 1, rule 1  1         dan 1, mia 1  1         0          1     1       1        1
-        ");
-        assert_eq!(lines(&json!({"items": []})), None);
+    fn a_report_is_asked_for_what_was_given() {
+        let typed = ["x", "sla", "--by", "team", "--to", "2026-12-01T00:00:00Z"];
+        let cli = Cli::try_parse_from(typed).expect("reads");
+        let (name, query) = cli.command.query();
+        assert_eq!(name, "sla");
+        let expected = [("to", "2026-12-01T00:00:00Z"), ("by", "team")];
+        assert_eq!(
+            query,
+            expected.map(|(name, value)| (name, value.to_owned()))
+        );
+        assert!(Cli::try_parse_from(["x", "actions", "--by", "team"]).is_err());
     }
 }

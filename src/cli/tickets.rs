@@ -64,6 +64,9 @@ struct List {
     /// Only those of this conversation
     #[arg(long)]
     conversation: Option<String>,
+    /// Only those with an SLA clock that is over its time
+    #[arg(long)]
+    overdue: bool,
     #[command(flatten)]
     page: Page,
 }
@@ -176,13 +179,16 @@ pub(super) async fn main(args: Args) -> Result<(), Failure> {
     let output = args.connection.output;
     match args.command.unwrap_or(Command::List(args.list)) {
         Command::List(list) => {
-            let query = given(&[
+            let mut query = given(&[
                 ("status", &list.status),
                 ("priority", &list.priority),
                 ("team", &list.team),
                 ("assignee", &list.assignee),
                 ("conversation", &list.conversation),
             ]);
+            if list.overdue {
+                query.push(("overdue", "true".to_owned()));
+            }
             let answer = client.get("/v1/tickets", &list.page.onto(query)).await?;
             output::listing(output, &answer, LIST)
         }

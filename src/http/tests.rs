@@ -12,6 +12,7 @@ mod intake;
 mod reports;
 mod requests;
 mod seals;
+mod sla;
 mod story;
 mod writes;
 

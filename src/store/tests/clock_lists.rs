@@ -484,6 +484,27 @@ fn a_world_is_read_without_a_batch() {
 }
 
 #[test]
+fn erasing_a_customer_leaves_the_clocks_which_name_nobody() {
+    on_each(|scratch| {
+        let store = scratch.store();
+        stage(&store);
+        let before = store.reader().clock_list(&all(), None, 9).expect("reads");
+        let mut desk = store.desk();
+        let blanked = desk.conversation_blank("c1", "customer.erased");
+        assert_eq!(blanked.expect("blanks").tickets, 3);
+        let after = desk.clock_list(&all(), None, 9).expect("reads");
+        let clocks = |page: &ClockPage| {
+            let clocks = page.items.iter().map(|row| row.clock.clone());
+            clocks.collect::<Vec<_>>()
+        };
+        assert_eq!(clocks(&after), clocks(&before));
+        let subjects = after.items.iter().filter_map(|row| row.ticket.as_ref());
+        let subjects: Vec<&str> = subjects.map(|ticket| ticket.subject.as_str()).collect();
+        assert_eq!(subjects, ["(erased)"; 4]);
+    });
+}
+
+#[test]
 fn clocks_go_when_all_of_a_thing_are_over_for_long_and_its_ticket_is_done() {
     on_each(|scratch| {
         let store = scratch.store();

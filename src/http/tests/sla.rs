@@ -1,0 +1,401 @@
+//! Clocks over the API: listed, explained, moved to another policy by whoever may, and reported.
+
+use serde_json::{Value, json};
+
+use crate::{
+    clock::Clock,
+    domain::time::{Span, Timestamp},
+    http::testing::{Answer, Place, message},
+};
+
+const GOLD: &str = r#"
+calendar("berlin", #{ timezone: "Europe/Berlin", hours: #{ daily: ["00:00-12:00", "13:00-24:00"] } });
+sla("Gold", #{ calendar: "berlin",
+    high: #{ first_response: "1h", resolution: "100h" },
+});
+"#;
+
+/// Promises less to answer, and nothing to resolve.
+const OTHER: &str = r#"
+sla("Plain", #{ high: #{ first_response: "200h" } });
+"#;
+
+/// Starts a daemon with the policy `Gold`.
+async fn place() -> Place {
+    let place = Place::start().await;
+    under(&place, GOLD).await;
+    place
+}
+
+async fn under(place: &Place, rules: &str) {
+    place.configure("rules/sla.rhai", rules);
+    let reloaded = place.ask("POST", "/v1/policy/reload", None).await;
+    assert_eq!(reloaded.status, 200, "{}", reloaded.body);
+}
+
+/// Has a customer write so long ago, which opens a ticket.
+async fn written(place: &Place, conversation: &str, ago: Span) {
+    let mut event = message(
+        &format!("e-{conversation}"),
+        conversation,
+        "a refund, please",
+    );
+    event["time"] = json!(Clock::machine().now().minus(ago));
+    let taken = place.post("t-owner", &event).await;
+    assert_eq!(taken.status, 202, "{}", taken.body);
+}
+
+const HOUR: Span = Span::from_secs(3_600);
+const DAY: Span = Span::from_secs(86_400);
+
+fn named(answer: &Answer) -> Vec<String> {
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let items = answer.body["items"].as_array().expect("items").iter();
+    let text = |item: &Value, name: &str| item[name].as_str().unwrap_or_default().to_owned();
+    items
+        .map(|item| format!("{} {}", text(item, "conversation_id"), text(item, "metric")))
+        .collect()
+}
+
+async fn listed(place: &Place, query: &str) -> Vec<String> {
+    let path = format!("/v1/sla{query}");
+    named(&place.ask_as("t-agent", "GET", &path, None).await)
+}
+
+#[tokio::test]
+async fn clocks_are_listed_as_they_stand_now() {
+    let place = place().await;
+    written(&place, "c-1", DAY).await;
+    written(&place, "c-2", Span::from_secs(0)).await;
+    assert_eq!(
+        listed(&place, "").await,
+        [
+            "c-1 first_response",
+            "c-2 first_response",
+            "c-1 resolution",
+            "c-2 resolution"
+        ]
+    );
+    for (query, expected) in [
+        ("?overdue=true", vec!["c-1 first_response"]),
+        (
+            "?metric=resolution",
+            vec!["c-1 resolution", "c-2 resolution"],
+        ),
+        ("?ticket=1", vec!["c-1 first_response", "c-1 resolution"]),
+        ("?ticket=99", vec![]),
+        ("?state=stopped", vec![]),
+        ("?team=billing", vec![]),
+        ("?priority=HIGH&limit=1", vec!["c-1 first_response"]),
+        ("?due_before=2020-01-01T00:00:00Z", vec![]),
+    ] {
+        assert_eq!(listed(&place, query).await, expected, "{query}");
+    }
+    let page = place.ask("GET", "/v1/sla?limit=3", None).await.body;
+    let next = page["next"].as_str().expect("more");
+    let rest = listed(&place, &format!("?limit=3&after={next}")).await;
+    assert_eq!(rest, ["c-2 resolution"]);
+    let first = &page["items"][0];
+    let elapsed = first["elapsed_ms"].as_i64().expect("a length");
+    // An hour of the day did not count.
+    let day = 23 * 3_600_000;
+    assert!((day..day + 3_600_000).contains(&elapsed), "{first}");
+    assert_eq!(
+        first["overdue_ms"].as_i64(),
+        Some(elapsed - 3_600_000),
+        "{first}"
+    );
+    assert_eq!(
+        (
+            &first["number"],
+            &first["priority"],
+            &first["calendar"],
+            &first["cycle"]
+        ),
+        (&json!(1), &json!("high"), &json!("berlin"), &json!(1))
+    );
+    assert!(
+        first["percent"]
+            .as_i64()
+            .is_some_and(|percent| percent > 2_000)
+    );
+    for (query, field) in [
+        ("state=odd", "state"),
+        ("metric=odd", "metric"),
+        ("priority=odd", "priority"),
+        ("after=7", "after"),
+        ("limit=0", "limit"),
+    ] {
+        let answer = place.ask("GET", &format!("/v1/sla?{query}"), None).await;
+        assert_eq!(
+            (answer.status, &answer.body["field"]),
+            (400, &json!(field)),
+            "{query}"
+        );
+    }
+    place.end().await;
+}
+
+#[tokio::test]
+async fn tickets_show_their_clocks_and_are_found_by_them() {
+    let place = place().await;
+    written(&place, "c-1", DAY).await;
+    written(&place, "c-2", Span::from_secs(0)).await;
+    let counts = place.ask("GET", "/v1/sla/counts", None).await.body;
+    assert_eq!(
+        (
+            &counts["running"],
+            &counts["paused"],
+            &counts["overdue"],
+            &counts["due_within_hour"]
+        ),
+        (&json!(4), &json!(0), &json!(1), &json!(1)),
+        "{counts}"
+    );
+    let overdue = place
+        .ask("GET", "/v1/tickets?overdue=true", None)
+        .await
+        .body;
+    let items = overdue["items"].as_array().expect("items");
+    assert_eq!(items.len(), 1, "{overdue}");
+    assert_eq!(items[0]["conversation_id"], "c-1");
+    let id = items[0]["ticket_id"].as_str().expect("an id");
+    let ticket = place.ask("GET", &format!("/v1/tickets/{id}"), None).await;
+    let clocks = ticket.body["sla"].as_array().expect("clocks");
+    let metrics: Vec<&str> = clocks
+        .iter()
+        .filter_map(|one| one["metric"].as_str())
+        .collect();
+    assert_eq!(metrics, ["first_response", "resolution"]);
+    assert_eq!(clocks[0]["ticket_id"], id);
+    assert!(clocks[0]["overdue_ms"].is_number() && clocks[1]["overdue_ms"].is_null());
+    place.end().await;
+}
+
+#[tokio::test]
+async fn every_interval_counted_and_skipped_is_explained() {
+    let place = place().await;
+    written(&place, "c-1", DAY).await;
+    let told = place
+        .ask_as("t-agent", "GET", "/v1/sla/1/explain", None)
+        .await;
+    assert_eq!(told.status, 200, "{}", told.body);
+    assert_eq!(told.body["number"], 1);
+    let clock = &told.body["clocks"][1];
+    assert_eq!(
+        (&clock["metric"], &clock["timezone"]),
+        (&json!("resolution"), &json!("Europe/Berlin"))
+    );
+    let intervals = clock["intervals"].as_array().expect("intervals");
+    let counted: i64 = intervals
+        .iter()
+        .filter_map(|one| one["counted_ms"].as_i64())
+        .sum();
+    assert_eq!(clock["consumed_ms"].as_i64(), Some(counted), "{clock}");
+    let closed: Vec<&Value> = intervals
+        .iter()
+        .filter(|one| one["why"] == "closed")
+        .collect();
+    assert_eq!(closed.len(), 1, "{clock}");
+    let noon = closed[0]["from_local"].as_str().expect("a local time");
+    assert!(noon.contains("T12:00:00+0"), "{noon}");
+    for pair in intervals.windows(2) {
+        assert_eq!(pair[0]["to"], pair[1]["from"]);
+    }
+    let started = &clock["transitions"][0];
+    assert_eq!(
+        (&started["kind"], &started["policy"], &started["due_before"]),
+        (&json!("started"), &json!("Gold"), &Value::Null)
+    );
+    assert!(started["at_local"].is_string());
+    let id = told.body["ticket_id"].as_str().expect("an id");
+    let by_id = place
+        .ask("GET", &format!("/v1/sla/{id}/explain"), None)
+        .await;
+    assert_eq!(by_id.body["clocks"][0]["metric"], "first_response");
+    let none = place.ask("GET", "/v1/sla/apr_none/explain", None).await;
+    assert_eq!(none.status, 404, "{}", none.body);
+    place.end().await;
+}
+
+async fn repin(place: &Place, body: Value) -> Answer {
+    place.ask("POST", "/v1/sla/repin", Some(body)).await
+}
+
+fn counts(answer: &Answer) -> [i64; 3] {
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.body["complete"], true, "{}", answer.body);
+    ["tickets", "clocks", "moved"].map(|name| answer.body[name].as_i64().unwrap_or(-1))
+}
+
+#[tokio::test]
+async fn running_clocks_stay_as_promised_until_they_are_repinned() {
+    let place = place().await;
+    for conversation in ["c-1", "c-2", "c-3"] {
+        written(&place, conversation, HOUR).await;
+    }
+    assert_eq!(counts(&repin(&place, json!({})).await), [3, 0, 0]);
+    under(&place, OTHER).await;
+    let before = place.ask("GET", "/v1/sla", None).await.body;
+    assert_eq!(before["items"][0]["policy"], "Gold");
+    let seen = repin(&place, json!({"limit": 2})).await;
+    assert_eq!(counts(&seen), [3, 6, 0]);
+    let items = seen.body["items"].as_array().expect("items");
+    assert_eq!(items.len(), 2, "{}", seen.body);
+    let (first, last) = (&items[0], &items[1]);
+    assert_eq!(
+        (
+            &first["from"]["policy"],
+            &first["to"]["policy"],
+            &first["target_after_ms"]
+        ),
+        (&json!("Gold"), &json!("Plain"), &json!(200 * 3_600_000))
+    );
+    // Nothing of the kind is promised any more.
+    assert_eq!(
+        (&last["metric"], &last["to"]),
+        (&json!("resolution"), &Value::Null)
+    );
+    let due = |name: &str| Timestamp::parse(first[name].as_str().unwrap_or_default());
+    assert!(due("due_before") < due("due_after"), "{first}");
+    let rest = repin(&place, json!({"limit": 9, "after": seen.body["next"]})).await;
+    assert_eq!(counts(&rest), [2, 4, 0]);
+    assert_eq!(rest.body["next"], Value::Null);
+    assert_eq!(
+        counts(&repin(&place, json!({"policy": "Silver"})).await),
+        [0, 0, 0]
+    );
+    // Looking has moved nothing.
+    let after = place.ask("GET", "/v1/sla", None).await.body;
+    assert_eq!(after["items"][0]["due_at"], before["items"][0]["due_at"]);
+
+    let one = json!({"tickets": [first["number"].to_string()], "policy": "Gold", "preview": false});
+    assert_eq!(counts(&repin(&place, one).await), [1, 2, 2]);
+    assert_eq!(
+        counts(&repin(&place, json!({"preview": false})).await),
+        [3, 4, 4]
+    );
+    assert_eq!(
+        counts(&repin(&place, json!({"preview": false})).await),
+        [3, 0, 0]
+    );
+    let now = place.ask("GET", "/v1/sla", None).await;
+    assert_eq!(
+        named(&now),
+        [
+            "c-1 first_response",
+            "c-2 first_response",
+            "c-3 first_response"
+        ]
+    );
+    assert_eq!(now.body["items"][0]["due_at"], first["due_after"]);
+    let results = "/v1/results?type=sla.retargeted,sla.cancelled";
+    let told = place.ask("GET", results, None).await.body;
+    assert_eq!(told["items"].as_array().map(Vec::len), Some(6), "{told}");
+    let audit = place
+        .ask("GET", "/v1/audit?action=clocks.repinned", None)
+        .await
+        .body;
+    let entries = audit["items"].as_array().expect("entries");
+    assert_eq!(entries.len(), 3, "{audit}");
+    assert!(entries.iter().all(|entry| entry["actor"]["id"] == "owner"));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_repinned_is_refused() {
+    let place = place().await;
+    let denied = place
+        .ask_as("t-agent", "POST", "/v1/sla/repin", Some(json!({})))
+        .await;
+    assert_eq!(denied.status, 403, "{}", denied.body);
+    for (body, status) in [
+        (json!({"tickets": ["tkt_none"]}), 404),
+        (json!({"tickets": "all"}), 400),
+        (json!({"limit": 0}), 400),
+        (json!({"colour": "red"}), 400),
+    ] {
+        let answer = repin(&place, body.clone()).await;
+        assert_eq!(answer.status, status, "{body}: {}", answer.body);
+    }
+    place.end().await;
+}
+
+#[tokio::test]
+async fn the_report_tells_which_targets_were_kept_in_every_form() {
+    let place = place().await;
+    written(&place, "c-1", DAY).await;
+    written(&place, "c-2", Span::from_secs(0)).await;
+    for number in ["1", "2"] {
+        let ticket = place
+            .ask("GET", &format!("/v1/tickets/{number}"), None)
+            .await
+            .body;
+        let path = format!(
+            "/v1/tickets/{}",
+            ticket["ticket_id"].as_str().expect("an id")
+        );
+        let done = json!({"status": "resolved", "category": "refund & <more>"});
+        let done = place.ask("PATCH", &path, Some(done)).await;
+        assert_eq!(done.status, 200, "{}", done.body);
+    }
+    let report = async |query: &str| {
+        let path = format!("/v1/reports/sla{query}");
+        place.ask_as("t-agent", "GET", &path, None).await
+    };
+    let told = report("").await;
+    assert_eq!(told.status, 200, "{}", told.body);
+    let [first, resolution] = [0, 1].map(|number| &told.body["items"][number]);
+    assert_eq!(
+        (
+            &first["metric"],
+            &first["met"],
+            &first["breached"],
+            &first["cancelled"]
+        ),
+        (&json!("first_response"), &json!(0), &json!(1), &json!(1)),
+        "{}",
+        told.body
+    );
+    assert_eq!(
+        (&resolution["metric"], &resolution["attainment"]),
+        (&json!("resolution"), &json!(1.0))
+    );
+    assert_eq!(told.body["total"]["attainment"], json!(0.6667));
+    let by = report("?by=category&metric=resolution").await.body;
+    assert_eq!(
+        (&by["items"][0]["category"], &by["items"][0]["count"]),
+        (&json!("refund & <more>"), &json!(2))
+    );
+    let early = report("?to=2020-01-01T00:00:00Z").await.body;
+    assert_eq!(early["items"], json!([]));
+    for (form, media) in [
+        ("csv", "text/csv; charset=utf-8"),
+        ("html", "text/html; charset=utf-8"),
+        ("table", "text/plain; charset=utf-8"),
+    ] {
+        let told = report(&format!("?by=category&format={form}")).await;
+        assert_eq!(
+            (told.status, &told.headers["content-type"]),
+            (200, &media.parse().expect("a type"))
+        );
+    }
+    for (query, field) in [
+        ("sla?by=colour", "by"),
+        ("sla?metric=odd", "metric"),
+        ("sla?timezone=Mars", "timezone"),
+        ("sla?format=xml", "format"),
+        ("actions?by=team", "by"),
+    ] {
+        let wrong = place
+            .ask("GET", &format!("/v1/reports/{query}"), None)
+            .await;
+        assert_eq!(
+            (wrong.status, &wrong.body["field"]),
+            (400, &json!(field)),
+            "{query}: {}",
+            wrong.body
+        );
+    }
+    place.end().await;
+}
