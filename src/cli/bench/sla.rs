@@ -62,10 +62,10 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 1_000_000)]
     idle: i64,
     /// How many tickets a second break their promise
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 5)]
     rate: u32,
     /// How long lateness is measured; seconds
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 60)]
     seconds: u64,
     /// How many events a second come beside a burst
     #[arg(long, default_value_t = 200)]
@@ -187,7 +187,7 @@ impl Bench<'_> {
         if args.burst == 0 {
             return Ok(None);
         }
-        load::make_sink(self.client, &ground.queue_type, &["conversation.tag"]).await?;
+        load::make_sink(self.client, &ground.queue_type, &["notice.posted"]).await?;
         let clock = Clock::machine();
         // Copying takes its time; what is due meanwhile waits for the daemon.
         let watch = Stopwatch::start();

@@ -52,7 +52,7 @@ impl Posts {
     /// Gives the configuration of a channel that posts here.
     pub(super) fn configuration(&self) -> String {
         format!(
-            "[channels.stub]\nkind = \"slack\"\nurl = \"{}/posts\"\nrate = 1000\ndigest_above = 100000\nallow_addresses = [\"127.0.0.0/8\"]\n",
+            "[channels.stub]\nkind = \"slack\"\nurl = \"{}/posts\"\nrate = 1000\ndigest_above = 1000\nallow_addresses = [\"127.0.0.0/8\"]\n",
             self.url
         )
     }
