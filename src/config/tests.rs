@@ -473,45 +473,44 @@ fn channel_shown(config: &Config, name: &str) -> String {
     )
 }
 
+const CHANNELS: &str = r##"
+broker.results_exchange = "out"
+[channels.s]
+kind = "slack"
+url = "${env:HOOK}"
+[channels.t]
+kind = "teams"
+url = "${env:HOOK}"
+rate = 0.5
+digest_above = 0
+timeout = "3s"
+[channels.m]
+kind = "mattermost"
+url = "${env:HOOK}"
+[channels.d]
+kind = "discord"
+url = "${env:HOOK}"
+[channels.w]
+kind = "webhook"
+url = "${env:HOOK}"
+secret = "${env:KEY}"
+[channels.e]
+kind = "email"
+url = "smtp://relay"
+from = "Desk <desk@example.com>"
+to = ["a@example.com", "b@example.com"]
+[channels.q]
+kind = "amqp"
+routing_key = "notice.q"
+[notices]
+operators = "#s"
+mail = { url = "smtp://relay", from = "desk@example.com" }
+templates.rule = "{{title}}: {{text}} {{facts.Asked_by}}"
+"##;
+
 #[test]
 fn each_kind_of_channel_has_its_keys_and_its_pace() {
-    let folder = Folder::with(
-        "channels",
-        r##"
-        broker.results_exchange = "out"
-        [channels.s]
-        kind = "slack"
-        url = "${env:HOOK}"
-        [channels.t]
-        kind = "teams"
-        url = "${env:HOOK}"
-        rate = 0.5
-        digest_above = 0
-        timeout = "3s"
-        [channels.m]
-        kind = "mattermost"
-        url = "${env:HOOK}"
-        [channels.d]
-        kind = "discord"
-        url = "${env:HOOK}"
-        [channels.w]
-        kind = "webhook"
-        url = "${env:HOOK}"
-        secret = "${env:KEY}"
-        [channels.e]
-        kind = "email"
-        url = "smtp://relay"
-        from = "Desk <desk@example.com>"
-        to = ["a@example.com", "b@example.com"]
-        [channels.q]
-        kind = "amqp"
-        routing_key = "notice.q"
-        [notices]
-        operators = "#s"
-        mail = { url = "smtp://relay", from = "desk@example.com" }
-        templates.rule = "{{title}}: {{text}} {{facts.Asked_by}}"
-        "##,
-    );
+    let folder = Folder::with("channels", CHANNELS);
     let env = Env::from([
         ("HOOK", "https://hooks.example/xyzzy"),
         ("KEY", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),

@@ -162,20 +162,7 @@ pub(super) fn house(
     let relay = Arc::new(Relay::new(backlog, has_broker));
     let identity = Arc::new(Identity::new(registered));
     let in_force = Arc::new(InForce::new(ruling));
-    let outbound = Arc::new(outbound);
-    let dispatch = Dispatch::new(Ground {
-        clock: clock.clone(),
-        in_force: Arc::clone(&in_force),
-        outbound: Arc::clone(&outbound),
-        source: config.source.clone(),
-    });
-    let poster = Poster::new(poster::Ground {
-        clock: clock.clone(),
-        in_force: Arc::clone(&in_force),
-        outbound,
-        store: store.clone(),
-        source: config.source.clone(),
-    });
+    let (dispatch, poster) = senders(&config, &store, &in_force, (&clock, outbound));
     let shared = Arc::new(Shared {
         alarm: Arc::default(),
         dispatch: dispatch.clone(),
@@ -195,7 +182,7 @@ pub(super) fn house(
     metrics::gauge!(crate::telemetry::DATABASE_CONNECTED).set(1.0);
     let (senders, lanes) = start_lanes(&shared, lane_count);
     let (gate, gate_receiver) = watch::channel(None);
-    let (intake, porter) = Intake::new(
+    let (intake, carrier) = Intake::new(
         senders,
         gate_receiver,
         &config.source,
@@ -205,7 +192,7 @@ pub(super) fn house(
     let seat = watch::Sender::new(Seat::default());
     let link = has_broker.then(|| broker::start(link_settings(&config, &seat), stop_relay.clone()));
     let porters = TaskTracker::new();
-    porters.spawn(porter.run(stop_relay.clone()));
+    porters.spawn(carrier.run(stop_relay.clone()));
     let publisher = link.as_ref().map(|link| link.publisher.clone());
     dispatch.connect(intake.clone(), publisher.clone());
     poster.connect(intake.clone(), publisher);
@@ -224,6 +211,30 @@ pub(super) fn house(
         gate,
         seat,
     }
+}
+
+/// Makes what sends: actions, and notices to team channels.
+fn senders(
+    config: &Config,
+    store: &Store,
+    in_force: &Arc<InForce>,
+    (clock, outbound): (&Clock, Outbound),
+) -> (Dispatch, Poster) {
+    let outbound = Arc::new(outbound);
+    let dispatch = Dispatch::new(Ground {
+        clock: clock.clone(),
+        in_force: Arc::clone(in_force),
+        outbound: Arc::clone(&outbound),
+        source: config.source.clone(),
+    });
+    let poster = Poster::new(poster::Ground {
+        clock: clock.clone(),
+        in_force: Arc::clone(in_force),
+        outbound,
+        store: store.clone(),
+        source: config.source.clone(),
+    });
+    (dispatch, poster)
 }
 
 fn envelope(config: &Config, has_broker: bool) -> Envelope {

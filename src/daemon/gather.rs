@@ -10,7 +10,7 @@ use crate::domain::{
     approval::Approval,
     budget::{BudgetKey, Reservation},
     delegation::Delegation,
-    delivery::ChannelState,
+    delivery::{ChannelState, Delivery},
     escalation::Escalation,
     execution::Execution,
     ids::SubjectId,
@@ -105,17 +105,7 @@ impl Gathered {
             Change::Channel(name, state) => {
                 self.channels.insert(name.clone(), Arc::clone(state));
             }
-            Change::Delivery { delivery, is_new } => {
-                let id = &delivery.delivery_id;
-                let mut known = self.deliveries.iter_mut();
-                match known.find(|known| known.delivery.delivery_id == *id) {
-                    Some(known) => known.delivery = Arc::clone(delivery),
-                    None => self.deliveries.push(WrittenDelivery {
-                        delivery: Arc::clone(delivery),
-                        is_new: *is_new,
-                    }),
-                }
-            }
+            Change::Delivery { delivery, is_new } => self.deliver(delivery, *is_new),
             Change::Execution(execution) => {
                 let id = execution.request_id.clone();
                 self.executions.insert(id, Some(Arc::clone(execution)));
@@ -146,6 +136,18 @@ impl Gathered {
             | Change::Seal(_)
             | Change::Transition(_)
             | Change::Unpark(_) => {}
+        }
+    }
+
+    fn deliver(&mut self, delivery: &Arc<Delivery>, is_new: bool) {
+        let id = &delivery.delivery_id;
+        let mut known = self.deliveries.iter_mut();
+        match known.find(|known| known.delivery.delivery_id == *id) {
+            Some(known) => known.delivery = Arc::clone(delivery),
+            None => self.deliveries.push(WrittenDelivery {
+                delivery: Arc::clone(delivery),
+                is_new,
+            }),
         }
     }
 

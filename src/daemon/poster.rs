@@ -36,7 +36,7 @@ use crate::{
         time::Span,
     },
     outbound::Outbound,
-    store::{Store, StoreError},
+    store::{Reader, Store, StoreError},
     telemetry,
 };
 
@@ -146,7 +146,7 @@ impl Poster {
     /// Looks for what is due, until stopped.
     pub(super) async fn run(self, stop: CancellationToken) {
         loop {
-            let due = self.inner.ground.store.read(|reader| reader.channels_due());
+            let due = self.inner.ground.store.read(Reader::channels_due);
             match due.await {
                 Ok(due) => due.iter().for_each(|channel| self.inner.attend(channel)),
                 Err(error) => tracing::debug!(%error, "what is due was not looked for"),

@@ -27,6 +27,7 @@ impl Case<'_> {
     /// app, and by mail where that is configured; a channel, and a team's own, gets a post.
     pub(super) fn tell(&mut self, to: &[String], notice: Notice) {
         let reached = self.reach(to);
+        let notice = Arc::new(notice);
         if reached.people.is_empty() && reached.channels.is_empty() {
             return;
         }
@@ -50,7 +51,7 @@ impl Case<'_> {
             .collect();
         for channel in reached.channels.into_iter().chain(mailed) {
             let delivery_id = self.make_id("dlv");
-            self.deliver(delivery_id, (&notice_id, channel), notice.clone());
+            self.deliver(delivery_id, (&notice_id, channel), &notice);
         }
     }
 
@@ -102,7 +103,7 @@ impl Case<'_> {
         &mut self,
         delivery_id: String,
         (notice_id, channel): (&str, String),
-        notice: Notice,
+        notice: &Arc<Notice>,
     ) {
         let delivery = Delivery {
             delivery_id,
@@ -116,7 +117,7 @@ impl Case<'_> {
             updated_at: self.now,
             part_of: None,
             error: None,
-            notice,
+            notice: Arc::clone(notice),
         };
         self.change(Change::Delivery {
             delivery: Arc::new(delivery),

@@ -190,7 +190,7 @@ impl Decide for ChannelTried {
             "effect": "channel_tried", "channel": self.channel, "delivery_id": self.delivery_id,
         }));
         let place = (notice_id.as_str(), self.channel.clone());
-        case.deliver(self.delivery_id.clone(), place, notice);
+        case.deliver(self.delivery_id.clone(), place, &Arc::new(notice));
         Ok(())
     }
 }

@@ -79,7 +79,7 @@ pub struct Delivery {
     /// The channel's name without `#`, or `@NAME` for a person's mail.
     pub channel: String,
     /// What is said. It never changes, so that erasing it meets nobody who writes it back.
-    pub notice: Notice,
+    pub notice: Arc<Notice>,
     /// The subject of the decision that made it: a conversation, for erasure.
     pub subject: String,
     /// Where it stands.

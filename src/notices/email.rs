@@ -1,7 +1,7 @@
 //! Mail: plain text, one mail to all who are named. Its id stays over repeats, so that most
 //! programs show one.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use secrecy::SecretString;
 
@@ -51,7 +51,8 @@ pub(super) fn mail(post: &Post<'_>, (url, from, to): (&SecretString, &str, &[Str
         text.push('\n');
     }
     for (name, value) in &said.facts {
-        text.push_str(&format!("\n{name}: {value}"));
+        // Writing to a text does not fail.
+        let _ = write!(text, "\n{name}: {value}");
     }
     for more in said.link.iter().chain(&said.notes) {
         text.push_str("\n\n");

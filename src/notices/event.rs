@@ -1,4 +1,4 @@
-//! A post as an event: `notice.posted`, a CloudEvent, for programs that read.
+//! A post as an event: `notice.posted` of CloudEvents, for programs that read.
 //!
 //! Nothing is cut or escaped; a digest holds each of its notices.
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Post,
-    text::{Room, Said, cut, said, unmarked},
+    text::{Room, Said, cut, line, said, uncalled, unmarked},
 };
 
 /// The most in a post.
@@ -31,7 +31,9 @@ pub(super) fn payload(post: &Post<'_>) -> Value {
             .iter()
             .map(|(name, value)| json!({"title": name, "value": value, "short": true}))
             .collect();
-        let fallback = cut(&said.title, ROOM.title);
+        // Shown as it is, where attachments are not.
+        let titles = post.deliveries.iter().map(|one| line(&one.notice.title));
+        let fallback = cut(&uncalled(&titles.collect::<String>()), ROOM.title);
         payload["attachments"] = json!([{"fallback": fallback, "fields": fields}]);
     }
     payload

@@ -55,7 +55,7 @@ fn delivery(id: &str, notice: Notice) -> Delivery {
         updated_at: notice.at,
         part_of: None,
         error: None,
-        notice,
+        notice: Arc::new(notice),
     }
 }
 

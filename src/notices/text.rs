@@ -3,6 +3,8 @@
 //! Every kind says the same; it only says how a text is written at its place, and how much fits.
 //! *Units*: lengths are UTF-16 code units, which no vendor counts more generously.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value};
 
 use super::Post;
@@ -201,7 +203,8 @@ fn address(link: &str) -> Option<String> {
     for sign in link.chars() {
         match sign {
             '<' | '>' | '|' | '"' | '(' | ')' | '\\' | '`' | ' ' => {
-                safe.push_str(&format!("%{:02X}", u32::from(sign)));
+                // Writing to a text does not fail.
+                let _ = write!(safe, "%{:02X}", u32::from(sign));
             }
             sign if sign.is_control() => {}
             sign => safe.push(sign),

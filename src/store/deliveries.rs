@@ -3,7 +3,7 @@
 //!
 //! Written by `super::commit`. What a delivery says is written once; only erasure changes it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use diesel::{
     dsl::{count_star, min, sql},
@@ -82,7 +82,7 @@ fn to_delivery(row: DeliveryRow) -> Result<Delivery, StoreError> {
         delivery_id: row.delivery_id,
         notice_id: row.notice_id,
         channel: row.channel,
-        notice: document("deliveries", &row.notice)?,
+        notice: Arc::new(document("deliveries", &row.notice)?),
         subject: row.subject,
         state: word(&row.state)?,
         attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),

@@ -23,6 +23,7 @@ on_both_databases!(
     each_kind_of_channel_gets_what_it_understands,
     killed_at_every_step_no_notice_is_lost_and_none_is_doubled_without_the_mark,
     what_a_channel_says_is_heeded,
+    whoever_tries_a_channel_is_told_what_came_of_it,
 );
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -65,6 +66,35 @@ async fn all_over(daemon: &Daemon) -> Vec<Value> {
     .await
 }
 
+/// Where each kind of channel shows what is said, and how it is written there.
+const SAID: [(&str, &str, &str); 5] = [
+    (
+        "slack",
+        "/blocks/1/text/text",
+        "Somebody says: Hello &lt;\u{200b}!here&gt; @\u{200b}channel",
+    ),
+    (
+        "teams",
+        "/attachments/0/content/body/1/inlines/0/text",
+        "Somebody says: Hello <!here> @channel",
+    ),
+    (
+        "mattermost",
+        "/text",
+        "**Tell**\n\nSomebody says: Hello \\<\u{200b}!here\\> @\u{200b}channel",
+    ),
+    (
+        "discord",
+        "/embeds/0/description",
+        "Somebody says: Hello \\<\u{200b}!here\\> @\u{200b}channel",
+    ),
+    (
+        "webhook",
+        "/data/text",
+        "Somebody says: Hello <!here> @channel",
+    ),
+];
+
 async fn each_kind_of_channel_gets_what_it_understands(kind: Kind) {
     let stub = Stub::start().await;
     let mut rig = Rig::embedded(kind);
@@ -89,33 +119,7 @@ async fn each_kind_of_channel_gets_what_it_understands(kind: Kind) {
         deliveries.iter().all(|one| one["state"] == "sent"),
         "{deliveries:?}"
     );
-    for (way, pointer, text) in [
-        (
-            "slack",
-            "/blocks/1/text/text",
-            "Somebody says: Hello &lt;\u{200b}!here&gt; @\u{200b}channel",
-        ),
-        (
-            "teams",
-            "/attachments/0/content/body/1/inlines/0/text",
-            "Somebody says: Hello <!here> @channel",
-        ),
-        (
-            "mattermost",
-            "/text",
-            "**Tell**\n\nSomebody says: Hello \\<\u{200b}!here\\> @\u{200b}channel",
-        ),
-        (
-            "discord",
-            "/embeds/0/description",
-            "Somebody says: Hello \\<\u{200b}!here\\> @\u{200b}channel",
-        ),
-        (
-            "webhook",
-            "/data/text",
-            "Somebody says: Hello <!here> @channel",
-        ),
-    ] {
+    for (way, pointer, text) in SAID {
         let calls = came(&stub, way);
         assert_eq!(calls.len(), 1, "{way}");
         assert_eq!(calls[0].body.pointer(pointer), Some(&json!(text)), "{way}");
@@ -241,6 +245,15 @@ async fn what_a_channel_says_is_heeded(kind: Kind) {
         ),
         (3, 1, 2)
     );
+    daemon.stop().await;
+}
+
+async fn whoever_tries_a_channel_is_told_what_came_of_it(kind: Kind) {
+    let stub = Stub::start().await;
+    let mut rig = Rig::embedded(kind);
+    channel(&mut rig, ("gone", "slack"), &stub, "missing");
+    channel(&mut rig, ("ops", "slack"), &stub, "ok");
+    let mut daemon = rig.start().await;
     let (status, tried) = daemon
         .send(
             Method::POST,
@@ -304,15 +317,23 @@ async fn killed_at_every_step_no_notice_is_lost_and_none_is_doubled_without_the_
         (waiting == 0).then_some(())
     })
     .await;
+    posted_as_promised(&stub, &texts);
+    assert_eq!(daemon.list("/v1/deliveries?state=failed").await.len(), 0);
+    audit_verifies(&daemon).await;
+    daemon.stop().await;
+}
+
+/// Looks whether each text was posted, and again only with the mark.
+fn posted_as_promised(stub: &Stub, texts: &[String]) {
     let mut posts: BTreeMap<String, Vec<Call>> = BTreeMap::new();
-    for call in came(&stub, "ok") {
+    for call in came(stub, "ok") {
         let text = call.body["data"]["text"]
             .as_str()
             .expect("a text")
             .to_owned();
         posts.entry(text).or_default().push(call);
     }
-    for text in &texts {
+    for text in texts {
         let found = posts.get(text).map(Vec::as_slice).unwrap_or_default();
         assert!(!found.is_empty(), "{text} is lost");
         for again in &found[1..] {
@@ -325,9 +346,6 @@ async fn killed_at_every_step_no_notice_is_lost_and_none_is_doubled_without_the_
         posts.values().any(|found| found.len() > 1),
         "some were killed between"
     );
-    assert_eq!(daemon.list("/v1/deliveries?state=failed").await.len(), 0);
-    audit_verifies(&daemon).await;
-    daemon.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

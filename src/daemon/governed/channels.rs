@@ -97,7 +97,7 @@ impl Desk {
             updated_at: at,
             part_of: None,
             error: None,
-            notice,
+            notice: Arc::new(notice),
         };
         self.put(&Change::Delivery {
             delivery: Arc::new(delivery),

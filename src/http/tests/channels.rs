@@ -23,9 +23,9 @@ routing_key = "board"
 operators = "#board"
 "##;
 
-const RULES: &str = r##"
+const RULES: &str = r#"
 escalation("Refund requests", #{ keywords: ["refund"], ticket: true, notify: ["@support"] });
-"##;
+"#;
 
 async fn place() -> Place {
     let place = Place::start().await;

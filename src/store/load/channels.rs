@@ -17,11 +17,11 @@ pub(super) fn load(
     now: Timestamp,
     world: &mut World,
 ) -> Result<(), StoreError> {
-    let named = |need: &Need| match need {
+    let of = |need: &Need| match need {
         Need::Channel(name) => Some(name.clone()),
         _ => None,
     };
-    let names: BTreeSet<String> = needs.iter().filter_map(named).collect();
+    let names: BTreeSet<String> = needs.iter().filter_map(of).collect();
     for name in names {
         let (state, found) = deliveries::load(connection, &name, now)?;
         world.channels.entry(name).or_default().fill(state, found);

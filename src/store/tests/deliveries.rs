@@ -22,7 +22,7 @@ fn delivery(id: &str, kind: NoticeKind, (channel, at): (&str, Timestamp)) -> Del
         updated_at: at,
         part_of: None,
         error: None,
-        notice: Notice {
+        notice: Arc::new(Notice {
             kind,
             about: format!("about_{id}"),
             title: "Ada Lovelace is angry".to_owned(),
@@ -33,6 +33,7 @@ fn delivery(id: &str, kind: NoticeKind, (channel, at): (&str, Timestamp)) -> Del
             not_before: None,
             look_up: None,
         },
+        }),
     }
 }
 
@@ -58,6 +59,20 @@ fn write(
             .collect();
     })
     .expect("commits");
+}
+
+/// The state of a channel that fails while a post carried by `head` is under way.
+fn posting(now: Timestamp) -> ChannelState {
+    ChannelState {
+        posting: Some(Posting {
+            post_id: "head".to_owned(),
+            attempt: 1,
+            turn: "t".to_owned(),
+        }),
+        failing_since: Some(now),
+        error: Some("it answered 404".to_owned()),
+        ..ChannelState::default()
+    }
 }
 
 /// Gives what a batch reads of a channel: the state, and what is due, in order.
@@ -140,16 +155,7 @@ fn a_post_under_way_is_its_daemons_until_it_ends_or_is_handed_over() {
         head.attempts = 1;
         part.state = DeliveryState::Joined;
         part.part_of = Some("head".to_owned());
-        let state = ChannelState {
-            posting: Some(Posting {
-                post_id: "head".to_owned(),
-                attempt: 1,
-                turn: "t".to_owned(),
-            }),
-            failing_since: Some(now),
-            error: Some("it answered 404".to_owned()),
-            ..ChannelState::default()
-        };
+        let state = posting(now);
         let moved = [(&head, false), (&part, false)];
         write(&mut writer, (daemon, "b"), &moved, &[("a", &state)]);
         let mut desk = store.desk();
@@ -159,12 +165,12 @@ fn a_post_under_way_is_its_daemons_until_it_ends_or_is_handed_over() {
         assert_eq!(desk.channels_due(), Ok(vec![]));
         let (known, found) = read(&mut writer, "a");
         assert_eq!((known, ids(&found)), (state.clone(), vec!["head", "part"]));
-        let had = |desk: &mut Desk, daemon| desk.channels_of(daemon).expect("reads").len();
+        let count = |desk: &mut Desk, daemon| desk.channels_of(daemon).expect("reads").len();
         let other = register(&store, "two");
-        assert_eq!((had(&mut desk, daemon), had(&mut desk, other)), (1, 0));
+        assert_eq!((count(&mut desk, daemon), count(&mut desk, other)), (1, 0));
         let handed = desk.channels_hand_over(daemon, other);
         assert_eq!(handed, Ok(vec![("a".to_owned(), state.clone())]));
-        assert_eq!((had(&mut desk, daemon), had(&mut desk, other)), (0, 1));
+        assert_eq!((count(&mut desk, daemon), count(&mut desk, other)), (0, 1));
         head.state = DeliveryState::Failed;
         head.error = Some("it answered 404".to_owned());
         part.state = DeliveryState::Unknown;
@@ -176,7 +182,7 @@ fn a_post_under_way_is_its_daemons_until_it_ends_or_is_handed_over() {
         let moved = [(&head, false), (&part, false)];
         write(&mut writer, (daemon, "c"), &moved, &[("a", &over)]);
         assert_eq!(
-            had(&mut desk, daemon) + had(&mut desk, other),
+            count(&mut desk, daemon) + count(&mut desk, other),
             0,
             "nobody's"
         );
