@@ -44,4 +44,5 @@ pub mod ticket;
 pub mod time;
 pub mod verdict;
 pub mod wall;
+pub mod words;
 pub mod world;

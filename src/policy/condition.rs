@@ -14,13 +14,14 @@ use super::{
     spec::{
         Key, Takes, by_at, closure_at, decimal, optional, required, span_at, text_at, texts_at,
     },
-    words::{Keywords, normalise},
+    words::Keywords,
 };
 use crate::domain::{
     access::fits,
     facts::Facts,
     history::{By, HistoryAsk, NoKey, Whose},
     time::{Span, Timestamp},
+    words::normalise,
 };
 
 /// The conditions that every rule kind about events has, by name.

@@ -1,47 +1,11 @@
-//! Words: how texts are compared when case, width and spelling of a letter do not matter.
+//! Keywords: words that are looked for in texts, in the form that `crate::domain::words` gives both.
 //!
-//! [`normalise`] gives the form in which two texts are compared; [`Keywords`]
-//! finds any number of keywords in one pass, whole words only. Scripts that put
+//! [`Keywords`] finds any number of them in one pass, whole words only. Scripts that put
 //! no spaces between words (Han, Kana, Thai, …) have no word boundary to respect.
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
-/// Normalises a text: NFKC, lower case, `ß` as `ss`, one space for any run of white space.
-pub(super) fn normalise(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    if text.is_ascii() {
-        for byte in text.bytes() {
-            push(&mut out, char::from(byte.to_ascii_lowercase()));
-        }
-    } else {
-        for letter in text.nfkc() {
-            for lower in letter.to_lowercase() {
-                match lower {
-                    'ß' => out.push_str("ss"),
-                    'ς' => out.push('σ'),
-                    '\u{2019}' | '\u{02bc}' => out.push('\''),
-                    '\u{ad}' | '\u{200b}' | '\u{feff}' => {}
-                    other => push(&mut out, other),
-                }
-            }
-        }
-    }
-    if out.ends_with(' ') {
-        out.pop();
-    }
-    out
-}
-
-fn push(out: &mut String, letter: char) {
-    if letter.is_whitespace() {
-        if !out.is_empty() && !out.ends_with(' ') {
-            out.push(' ');
-        }
-    } else {
-        out.push(letter);
-    }
-}
+use crate::domain::words::{is_unspaced, is_word};
 
 /// Tells whether `word` occurs in `text` as a whole word; both are normalised already.
 pub(super) fn has_word(text: &str, word: &str) -> bool {
@@ -70,24 +34,6 @@ fn is_boundary(before: Option<char>, after: Option<char>) -> bool {
         return true;
     };
     !(is_word(before) && is_word(after)) || is_unspaced(before) || is_unspaced(after)
-}
-
-fn is_word(letter: char) -> bool {
-    letter.is_alphanumeric() || letter == '_' || is_combining_mark(letter)
-}
-
-/// Tells whether a letter belongs to a script that is written without spaces between words.
-fn is_unspaced(letter: char) -> bool {
-    matches!(letter,
-        '\u{0e00}'..='\u{0eff}'        // Thai, Lao
-        | '\u{1000}'..='\u{109f}'      // Myanmar
-        | '\u{1780}'..='\u{17ff}'      // Khmer
-        | '\u{2e80}'..='\u{30ff}'      // CJK radicals and punctuation, Hiragana, Katakana
-        | '\u{3100}'..='\u{312f}'      // Bopomofo
-        | '\u{31a0}'..='\u{31ff}'
-        | '\u{3400}'..='\u{9fff}'      // Han
-        | '\u{f900}'..='\u{faff}'
-        | '\u{20000}'..='\u{3ffff}')
 }
 
 /// The keywords of a whole policy, found in one pass over a text.
@@ -135,6 +81,7 @@ impl Keywords {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::words::normalise;
     use proptest::prelude::*;
 
     fn holds(text: &str, word: &str) -> bool {
@@ -176,12 +123,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn normalising_twice_changes_nothing(text in "\\PC{0,40}") {
-            let once = normalise(&text);
-            prop_assert_eq!(normalise(&once), once);
-        }
-
         #[test]
         fn the_automaton_finds_what_a_plain_search_finds(
             text in "[ab ßA漢]{0,30}",

@@ -5,11 +5,11 @@ use sha2::{Digest, Sha256};
 
 use super::{HostFunction, HostGroup, function};
 use crate::{
-    domain::ids::hex,
+    domain::{ids::hex, words::normalise},
     policy::{
         sandbox::{MAX_STRING_BYTES, charge},
         value::{MAX_JSON_BYTES, Raised, raise, to_json},
-        words::{has_word, normalise},
+        words::has_word,
     },
 };
 
