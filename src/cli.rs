@@ -80,7 +80,7 @@ enum Command {
     Conversations(conversations::Args),
     /// Look at, open and change tickets
     #[command(visible_alias = "ticket")]
-    Tickets(tickets::Args),
+    Tickets(Box<tickets::Args>),
     /// See how SLA clocks stand and why, and move them to today's policy
     Sla(sla::Args),
     /// Look at, take and settle escalations
@@ -148,7 +148,7 @@ pub fn main() -> ExitCode {
         Command::Publish(args) => block_on(publish::main(args)),
         Command::Results(args) => block_on(results::main(args)),
         Command::Conversations(args) => block_on(conversations::main(args)),
-        Command::Tickets(args) => block_on(tickets::main(args)),
+        Command::Tickets(args) => block_on(tickets::main(*args)),
         Command::Sla(args) => block_on(sla::main(args)),
         Command::Escalations(args) => block_on(escalations::main(args)),
         Command::Actions(args) => block_on(actions::main(args)),

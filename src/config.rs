@@ -32,6 +32,7 @@ mod root;
 mod secret;
 mod section;
 mod texts;
+mod tickets;
 mod values;
 
 use std::{
@@ -60,6 +61,7 @@ pub use self::{
     policy::PolicySection,
     retention::Retention,
     texts::read_texts,
+    tickets::Tickets,
 };
 use self::{document::Document, fault::Place};
 use crate::domain::{
@@ -113,6 +115,8 @@ pub struct Config {
     pub outbound: Outbound,
     /// `[audit]`
     pub audit: Audit,
+    /// `[tickets]`
+    pub tickets: Tickets,
 }
 
 /// A configuration that was read without a fault.

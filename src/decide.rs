@@ -51,6 +51,8 @@ mod requests;
 mod reversal;
 mod schedule_due;
 mod ticket;
+mod ticket_closed_as;
+mod ticket_commented;
 mod ticket_messages;
 mod ticket_requested;
 mod ticket_updated;
@@ -87,6 +89,7 @@ use crate::{
         event::{Event, Reason, Rejection},
         ids::EventKey,
         outcome::Outcome,
+        template::Template,
         time::Timestamp,
         world::{Need, World},
     },
@@ -143,17 +146,14 @@ pub const TYPES: &[InboundType] = &[
     escalation_requested::REQUESTED,
     escalation_moved::SETTLED,
     schedule_due::DUE,
+    ticket_closed_as::CLOSED_AS,
+    ticket_commented::COMMENTED,
     ticket_requested::REQUESTED,
     ticket_updated::UPDATED,
 ];
 
 /// Inbound types of the contract that a later version decides; until then they are parked.
-pub const PLANNED_TYPES: &[&str] = &[
-    "procedure.cancelled",
-    "procedure.requested",
-    "ticket.closed_as",
-    "ticket.commented",
-];
+pub const PLANNED_TYPES: &[&str] = &["procedure.cancelled", "procedure.requested"];
 
 /// Where an input came in, and whether it may name its actor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,6 +184,9 @@ pub struct Settings {
     pub source: String,
     /// The template of a ticket's link.
     pub conversation_url: String,
+    /// What the customer is told when a ticket is resolved; `None`: nothing. Knows `number`, `subject`,
+    /// `link` and the members of `customer`.
+    pub resolved_message: Option<Template>,
     /// People, teams and channels.
     pub directory: Directory,
     /// Actions and integrations.

@@ -12,6 +12,7 @@ pub mod budget;
 pub mod calendar;
 pub mod catalogue;
 pub mod channel;
+pub mod comment;
 pub mod conversation;
 pub mod delegation;
 pub mod delivery;

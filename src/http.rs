@@ -13,6 +13,7 @@ mod audit;
 mod auth;
 mod binding;
 mod channels;
+mod comments;
 mod conversations;
 mod cursor;
 mod customers;

@@ -12,6 +12,7 @@ mod anomalies;
 mod audit;
 mod clock_lists;
 mod clocks;
+mod comments;
 mod commit;
 mod connection;
 mod conversations;
@@ -45,6 +46,7 @@ mod tests;
 mod tickets;
 mod tokens;
 mod turnstile;
+mod words;
 mod writer;
 
 pub use audit::AuditFilter;

@@ -14,7 +14,7 @@ use super::{
 #[command(after_help = "Examples:
   provost customers erase c-1001            there is no way back
 
-What is erased: messages and events, the customer's data, tickets' and escalations' texts,
+What is erased: messages and events, the customer's data, texts of tickets, comments and escalations,
 parked messages, and the id in the audit log, which still verifies. Backups, exports and
 what was published are out of reach.")]
 pub struct Args {
@@ -48,6 +48,7 @@ pub(super) async fn main(args: Args) -> Result<(), Failure> {
             ("conversations", "/conversations"),
             ("events", "/events"),
             ("tickets", "/tickets"),
+            ("comments", "/comments"),
             ("escalations", "/escalations"),
             ("requests", "/requests"),
             ("parked", "/parked"),

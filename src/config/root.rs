@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{
     Audit, Broker, Config, Database, Http, Intake, Limits, Outbound, PolicySection, Queue,
-    Retention,
+    Retention, Tickets,
     channels::read_channels,
     directory,
     document::Document,
@@ -52,6 +52,7 @@ pub(super) fn read<'d>(document: &'d Document<'d>, table: &'d DeTable<'d>) -> Co
         notices: Arc::new(read_notices(root.section("notices"), channels)),
         outbound: Outbound::read(root.section("outbound")),
         audit: Audit::read(root.section("audit")),
+        tickets: Tickets::read(root.section("tickets")),
     };
     root.end();
     if config.instance.is_empty() {

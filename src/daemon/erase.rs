@@ -37,6 +37,8 @@ pub struct Erased {
     pub events: usize,
     /// Tickets of theirs.
     pub tickets: usize,
+    /// Comments on those.
+    pub comments: usize,
     /// Escalations of theirs.
     pub escalations: usize,
     /// Requests for actions of theirs, with approvals and leads.
@@ -83,6 +85,7 @@ impl App {
                 let blanked = self.store.write(blank).await?;
                 erased.events += blanked.events;
                 erased.tickets += blanked.tickets;
+                erased.comments += blanked.comments;
                 erased.escalations += blanked.escalations;
                 erased.requests += blanked.requests;
             }

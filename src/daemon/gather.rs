@@ -57,6 +57,7 @@ pub(super) fn changed(finished: &[Finished], world: &World) -> Write {
                 Change::Park(parked) => write.parked.push((parked.clone(), one.now)),
                 Change::Unpark(id) => write.unparked.push(id.clone()),
                 Change::Anomaly(anomaly) => write.anomalies.push(Arc::clone(anomaly)),
+                Change::Comment(comment) => write.comments.push(Arc::clone(comment)),
                 Change::Lead(lead) => write.leads.push(Arc::clone(lead)),
                 Change::Clock(clock) => {
                     let place = (subject.clone(), Arc::clone(clock));
@@ -70,6 +71,10 @@ pub(super) fn changed(finished: &[Finished], world: &World) -> Write {
             }
         }
     }
+    // What a batch has changed itself is held by its subject's version.
+    let read = world.merge_targets.values().flatten();
+    let is_changed = |read: &&Arc<Ticket>| gathered.tickets.contains_key(&read.ticket_id);
+    write.relied_on = read.filter(|read| !is_changed(read)).cloned().collect();
     gathered.put_into(&mut write, world);
     write
 }
@@ -128,6 +133,7 @@ impl Gathered {
             }
             Change::Anomaly(_)
             | Change::Clock(_)
+            | Change::Comment(_)
             | Change::Conversation(_)
             | Change::Lead(_)
             | Change::Message(_)

@@ -10,6 +10,7 @@ mod gates;
 mod looks;
 mod past;
 mod shared;
+mod tickets;
 mod turns;
 mod votes;
 mod watch;

@@ -199,6 +199,7 @@ impl Model {
         let settings = Settings {
             source: "/provost".to_owned(),
             conversation_url: String::new(),
+            resolved_message: None,
             directory,
             catalogue: Arc::default(),
             notices: Arc::default(),

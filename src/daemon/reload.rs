@@ -312,6 +312,7 @@ pub fn settings(config: &Config) -> Settings {
     Settings {
         source: config.source.clone(),
         conversation_url: config.conversation_url.clone(),
+        resolved_message: config.tickets.resolved_message.clone(),
         directory,
         catalogue: Arc::default(),
         notices: Arc::clone(&config.notices),

@@ -209,20 +209,13 @@ impl<'a> Case<'a> {
             .map(Arc::clone))
     }
 
-    /// Puts a new or changed ticket in place and keeps the conversation's list of unfinished ones.
+    /// Puts a new or changed ticket in place and keeps the conversation's lists of them. The one way of
+    /// every change of a ticket.
     pub(super) fn put_ticket(&mut self, ticket: Ticket) {
         let id = ticket.ticket_id.clone();
-        let is_unfinished = ticket.status.is_unfinished();
-        let is_listed = self
-            .conversation
-            .as_ref()
-            .is_some_and(|known| known.open_tickets.contains(&id));
-        if is_unfinished && !is_listed && self.conversation.is_some() {
-            self.conversation_mut().open_tickets.push(id.clone());
-        } else if !is_unfinished && is_listed {
-            self.conversation_mut()
-                .open_tickets
-                .retain(|open| *open != id);
+        let known = self.conversation.as_ref();
+        if known.is_some_and(|known| !known.lists(&ticket)) {
+            self.conversation_mut().list(&ticket);
         }
         self.list_finished(&id, !is_unfinished);
         let ticket = Arc::new(ticket);

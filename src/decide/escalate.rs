@@ -1,6 +1,6 @@
 //! Raising an escalation: what a rule's wish and a platform's request come to.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Case, Stop};
 use crate::domain::{
@@ -195,5 +195,6 @@ fn draft_of(wish: &Escalate) -> TicketDraft {
         team: wish.team.clone(),
         assignee: wish.assignee.clone(),
         tags: wish.tags.clone(),
+        contact: Map::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! Performing a request that may go: by the house itself, by a function of the policy, or by
 //! an execution in another system, whose row is committed before the first byte leaves.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::{Map, Value, json};
 
@@ -162,7 +162,11 @@ impl Case<'_> {
             category: owned("category"),
             team: owned("team"),
             assignee: owned("assignee"),
-            tags: std::collections::BTreeSet::default(),
+            tags: texts(params, "tags"),
+            contact: ["name", "email"]
+                .into_iter()
+                .filter_map(|name| Some((name.to_owned(), text(params, name)?.into())))
+                .collect(),
         };
         let ticket_id = self.open_ticket(draft, &request.actor)?;
         let number = self.ticket(&ticket_id)?.map(|ticket| ticket.number);
@@ -219,6 +223,12 @@ impl Case<'_> {
         }
         self.publish(kind, data);
     }
+}
+
+fn texts(params: &Map<String, Value>, name: &str) -> BTreeSet<String> {
+    let found = params.get(name).and_then(Value::as_array);
+    let texts = found.into_iter().flatten().filter_map(Value::as_str);
+    texts.map(str::to_owned).collect()
 }
 
 fn text<'p>(params: &'p Map<String, Value>, name: &str) -> Option<&'p str> {

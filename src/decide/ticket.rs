@@ -6,11 +6,12 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
 use super::{Case, Stop};
 use crate::domain::{
-    actor::Actor,
+    actor::{Actor, ActorKind},
     availability::is_available,
     effect::{Assign, TicketDraft, TicketPatch},
     event::Reason,
@@ -34,7 +35,10 @@ impl Case<'_> {
         self.check_team(draft.team.as_deref(), "data.team")?;
         self.check_person(draft.assignee.as_deref())?;
         self.route(&mut draft)?;
-        let context = self.context()?;
+        let mut context = self.context()?;
+        for (name, value) in draft.contact {
+            context.customer.entry(name).or_insert(value);
+        }
         let number = self.take_number()?;
         let ticket_id = self.make_id("tkt");
         let ticket = Ticket {
@@ -55,7 +59,15 @@ impl Case<'_> {
             tags: draft.tags,
             link: self.link(),
             created_at: self.time,
+            created_by: match actor.kind {
+                ActorKind::Customer => actor.kind.as_str().to_owned(),
+                ActorKind::Agent | ActorKind::Ai | ActorKind::System => actor.label(),
+            },
             updated_at: self.now,
+            resolved_at: None,
+            reopened: 0,
+            closed_as: None,
+            merged_into: None,
             context: Some(context),
         };
         self.publish(
@@ -176,10 +188,18 @@ impl Case<'_> {
         let surplus = messages.len().saturating_sub(CONTEXT_MESSAGES);
         messages.drain(..surplus);
         let mut analysis: Map<String, Value> = (*conversation.analysis).clone();
-        analysis.insert("sentiment".to_owned(), json!(conversation.sentiment.last));
+        let intents = messages.iter().rev();
+        if let Some(intent) = intents
+            .filter_map(|message| message.get("intent"))
+            .find(|intent| intent.is_string())
+        {
+            analysis.entry("intent").or_insert_with(|| intent.clone());
+        }
+        let sentiment = &conversation.sentiment;
+        analysis.insert("sentiment".to_owned(), plain_number(sentiment.last));
         analysis.insert(
             "sentiment_average".to_owned(),
-            json!(conversation.sentiment.average()),
+            plain_number(sentiment.average()),
         );
         analysis.insert("tags".to_owned(), json!(conversation.tags));
         analysis.insert("attributes".to_owned(), json!(conversation.attributes));
@@ -237,40 +257,104 @@ impl Case<'_> {
         patch: &TicketPatch,
         actor: &Actor,
     ) -> Result<(), Stop> {
-        self.check_team(patch.team.as_deref(), "data.team")?;
-        self.check_person(patch.assignee.as_deref())?;
+        self.check_team(patch.team.value().map(String::as_str), "data.team")?;
+        self.check_person(patch.assignee.value().map(String::as_str))?;
         let mut changed = ticket.clone();
-        if let Some(to) = patch.status.filter(|to| *to != ticket.status) {
-            if !ticket.status.may_become(to) {
-                let detail = format!(
-                    "ticket {} is {}, it cannot become {to}",
-                    ticket.number, ticket.status
-                );
-                return Err(Stop::refuse(Reason::IllegalMove, "data.status", detail));
-            }
-            changed.status = to;
+        if let Some(to) = patch.status {
+            changed.move_to(to, self.time).map_err(|fault| {
+                Stop::refuse(Reason::IllegalMove, "data.status", fault.to_string())
+            })?;
         }
+        check_message(ticket, patch)?;
         changed.priority = patch.priority.unwrap_or(ticket.priority);
-        changed.category = patch.category.clone().or(changed.category);
-        changed.assignee = patch.assignee.clone().or(changed.assignee);
-        changed.team = patch.team.clone().or(changed.team);
+        patch.category.change(&mut changed.category);
+        patch.assignee.change(&mut changed.assignee);
+        patch.team.change(&mut changed.team);
         changed.subject = patch.subject.clone().unwrap_or(changed.subject);
         changed.tags.extend(patch.tags_added.iter().cloned());
         changed.tags = &changed.tags - &patch.tags_removed;
-        let differing = differences(ticket, &changed);
+        let is_resolved =
+            changed.status != ticket.status && changed.status == TicketStatus::Resolved;
+        let closing = is_resolved.then(|| self.closing_message(&changed, patch.message.as_deref()));
+        if self.put_changes(ticket, changed, actor)?
+            && let Some(text) = closing.flatten()
+        {
+            self.send_message(&text, &format!("ticket:{}", ticket.number));
+        }
+        Ok(())
+    }
+
+    /// Puts a changed ticket in place, and tells and records what differs; nothing, when nothing does.
+    pub(super) fn put_changes(
+        &mut self,
+        before: &Ticket,
+        mut changed: Ticket,
+        actor: &Actor,
+    ) -> Result<bool, Stop> {
+        let differing = differences(before, &changed);
         if differing.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         changed.updated_at = self.now;
-        let id = &ticket.ticket_id;
+        let id = &before.ticket_id;
         self.publish(
             "ticket.updated",
-            json!({"conversation_id": ticket.conversation_id, "ticket_id": id, "changes": differing}),
+            json!({"conversation_id": before.conversation_id, "ticket_id": id, "changes": differing}),
         );
         self.record(json!({"effect": "update_ticket", "ticket_id": id, "by": actor.id, "fields": differing.keys().collect::<BTreeSet<_>>()}));
         self.put_ticket(changed.clone());
-        self.tell_clocks(&changed, &TicketEvent::Changed { before: ticket })
+        let event = match changed.closed_as.filter(|_| before.closed_as.is_none()) {
+            Some(closed_as) => TicketEvent::ClosedAs(closed_as.into()),
+            None => TicketEvent::Changed { before },
+        };
+        self.tell_clocks(&changed, &event)?;
+        Ok(true)
     }
+
+    /// Gives what the customer is told of a ticket that becomes resolved: what was said for it, else the
+    /// configured text; `None` where nothing is to be said or nobody is there to hear it.
+    fn closing_message(&self, ticket: &Ticket, said: Option<&str>) -> Option<String> {
+        let conversation = self
+            .conversation()
+            .filter(|known| known.has_customer_side())?;
+        let text = match (said, &self.settings.resolved_message) {
+            (Some(said), _) => said.to_owned(),
+            (None, Some(template)) => {
+                let values = Map::from_iter([
+                    ("number".to_owned(), json!(ticket.number)),
+                    ("subject".to_owned(), json!(ticket.subject)),
+                    ("link".to_owned(), json!(ticket.link)),
+                    ("customer".to_owned(), json!(conversation.customer)),
+                ]);
+                template.expand(&values, str::to_owned)
+            }
+            (None, None) => return None,
+        };
+        Some(text).filter(|text| !text.trim().is_empty())
+    }
+
+    /// Gives a ticket of this conversation.
+    ///
+    /// *Errors*: `unknown_reference`; what must be loaded first.
+    pub(super) fn known_ticket(&self, id: &str) -> Result<Arc<Ticket>, Stop> {
+        let subject = &self.input.event.subject;
+        self.ticket(id)?.ok_or_else(|| {
+            let detail = format!("conversation `{subject}` has no ticket `{id}`");
+            Stop::refuse(Reason::UnknownReference, "data.ticket_id", detail)
+        })
+    }
+}
+
+/// Refuses a message for the customer where nothing is resolved, so that it is never dropped unsaid.
+fn check_message(ticket: &Ticket, patch: &TicketPatch) -> Result<(), Stop> {
+    if patch.message.is_none() || patch.status == Some(TicketStatus::Resolved) {
+        return Ok(());
+    }
+    let detail = format!(
+        "`message` is said when a ticket becomes resolved, and ticket {} does not by this",
+        ticket.number
+    );
+    Err(Stop::refuse(Reason::IllegalMove, "data.message", detail))
 }
 
 /// Gives `{field: [old, new]}` of what differs.
@@ -279,6 +363,7 @@ fn differences(old: &Ticket, new: &Ticket) -> Map<String, Value> {
         json!({
             "status": ticket.status, "priority": ticket.priority, "category": ticket.category, "team": ticket.team,
             "assignee": ticket.assignee, "subject": ticket.subject, "tags": ticket.tags,
+            "closed_as": ticket.closed_as, "merged_into": ticket.merged_into,
         })
     };
     let (Value::Object(old), Value::Object(new)) = (fields(old), fields(new)) else {
@@ -289,6 +374,12 @@ fn differences(old: &Ticket, new: &Ticket) -> Map<String, Value> {
         .filter(|((_, old), (_, new))| old != new)
         .map(|((name, old), (_, new))| (name, json!([old, new])))
         .collect()
+}
+
+/// Writes a decimal as quantities go out: as a plain number.
+fn plain_number(value: Option<Decimal>) -> Value {
+    let number = value.and_then(|value| value.to_string().parse().ok());
+    number.map_or(Value::Null, Value::Number)
 }
 
 fn made_subject(context: &TicketContext) -> String {

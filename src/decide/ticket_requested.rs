@@ -43,6 +43,7 @@ impl Decide for Requested {
             team: self.team.clone(),
             assignee: self.assignee.clone(),
             tags: self.tags.clone(),
+            contact: serde_json::Map::new(),
         };
         case.conversation_mut();
         let actor = case.actor();

@@ -5,12 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{Case, Decide, InboundType, Stop, payload};
-use crate::domain::{
-    access::Verb,
-    actor::Actor,
-    effect::TicketPatch,
-    event::{Reason, Rejection},
-};
+use crate::domain::{access::Verb, actor::Actor, effect::TicketPatch};
 
 pub(super) const UPDATED: InboundType = InboundType {
     name: "ticket.updated",
@@ -40,15 +35,7 @@ struct Updated {
 impl Decide for Updated {
     fn decide(&self, case: &mut Case<'_>) -> Result<(), Stop> {
         let id = self.patch.ticket_id.clone().unwrap_or_default();
-        let Some(ticket) = case.ticket(&id)? else {
-            let subject = &case.input.event.subject;
-            let detail = format!("conversation `{subject}` has no ticket `{id}`");
-            return Err(Stop::Refused(Rejection::new(
-                Reason::UnknownReference,
-                "data.ticket_id",
-                detail,
-            )));
-        };
+        let ticket = case.known_ticket(&id)?;
         let actor = case.actor();
         case.patch_ticket(&ticket, &self.patch, &actor)?;
         let ticket = case.ticket(&id)?;

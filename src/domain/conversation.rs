@@ -13,7 +13,10 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::time::Timestamp;
+use super::{ticket::Ticket, time::Timestamp};
+
+/// How many finished tickets a conversation knows.
+pub const MOST_FINISHED: usize = 8;
 
 /// What a conversation's life has come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +80,8 @@ pub struct Conversation {
     /// Tickets that are neither resolved nor closed, by id, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub open_tickets: Vec<String>,
-    /// Resolved and closed tickets that a further message may be about, by id, newest last; a few.
+    /// Tickets that were resolved or closed, and as nothing else, by id: a message may reopen or follow
+    /// them. *Order*: by when they were done, newest last; at most [`MOST_FINISHED`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub finished_tickets: Vec<String>,
     /// Tickets that have clocks, by id; those that were forgotten above are forgotten here.
@@ -129,6 +133,35 @@ impl Conversation {
     /// Keeps attributes: new ones are added, known ones replaced, `null` takes one away.
     pub fn keep_attributes(&mut self, stated: &Map<String, Value>) {
         merge(&mut self.attributes, stated);
+    }
+
+    /// Tells whether a ticket stands in the lists where it belongs. One that was finished long ago may
+    /// have been dropped.
+    pub fn lists(&self, ticket: &Ticket) -> bool {
+        let id = &ticket.ticket_id;
+        let is_unfinished = ticket.status.is_unfinished();
+        let may_be_finished = !is_unfinished && ticket.closed_as.is_none();
+        self.open_tickets.contains(id) == is_unfinished
+            && (may_be_finished || !self.finished_tickets.contains(id))
+    }
+
+    /// Puts a ticket that is new or has moved into the list where it belongs.
+    pub fn list(&mut self, ticket: &Ticket) {
+        let id = &ticket.ticket_id;
+        self.open_tickets.retain(|known| known != id);
+        self.finished_tickets.retain(|known| known != id);
+        if ticket.status.is_unfinished() {
+            self.open_tickets.push(id.clone());
+        } else if ticket.closed_as.is_none() {
+            self.finished_tickets.push(id.clone());
+            let surplus = self.finished_tickets.len().saturating_sub(MOST_FINISHED);
+            self.finished_tickets.drain(..surplus);
+        }
+    }
+
+    /// Tells whether a customer stands on the other side, who can be told something.
+    pub fn has_customer_side(&self) -> bool {
+        self.messages > 0 || !self.channel.is_empty()
     }
 
     /// Gives a text member of the customer, such as `segment`.

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::{
@@ -200,9 +200,74 @@ pub struct TicketDraft {
     pub assignee: Option<String>,
     /// Tags.
     pub tags: BTreeSet<String>,
+    /// What was found out about the customer, such as `name` and `email`; what the conversation knows
+    /// itself counts before it.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub contact: Map<String, Value>,
 }
 
-/// A wish to change a ticket; what is `None` or empty stays.
+/// What a patch says of a member that may be absent: nothing, that it goes, or what it becomes.
+///
+/// *Shape*: in JSON an absent member, `null`, or the value. A field of this type carries
+/// `#[serde(default, skip_serializing_if = "Stated::is_silent")]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Stated<T> {
+    /// It stays as it is.
+    #[default]
+    Silent,
+    /// It is taken away.
+    Gone,
+    /// It becomes this.
+    To(T),
+}
+
+impl<T: Clone> Stated<T> {
+    /// Tells whether nothing is said.
+    pub fn is_silent(&self) -> bool {
+        matches!(self, Self::Silent)
+    }
+
+    /// Gives what it becomes, if it becomes something.
+    pub fn value(&self) -> Option<&T> {
+        match self {
+            Self::To(value) => Some(value),
+            Self::Silent | Self::Gone => None,
+        }
+    }
+
+    /// Changes a member as is said.
+    pub fn change(&self, member: &mut Option<T>) {
+        match self {
+            Self::Silent => {}
+            Self::Gone => *member = None,
+            Self::To(value) => *member = Some(value.clone()),
+        }
+    }
+}
+
+impl<T> From<Option<T>> for Stated<T> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Silent, Self::To)
+    }
+}
+
+impl<T: Serialize> Serialize for Stated<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Silent | Self::Gone => serializer.serialize_none(),
+            Self::To(value) => value.serialize(serializer),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Stated<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Option::<T>::deserialize(deserializer)?;
+        Ok(value.map_or(Self::Gone, Self::To))
+    }
+}
+
+/// A wish to change a ticket; what is not stated stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TicketPatch {
@@ -215,13 +280,18 @@ pub struct TicketPatch {
     /// The new priority.
     pub priority: Option<Priority>,
     /// The new category.
-    pub category: Option<String>,
+    #[serde(skip_serializing_if = "Stated::is_silent")]
+    pub category: Stated<String>,
     /// The new assignee.
-    pub assignee: Option<String>,
+    #[serde(skip_serializing_if = "Stated::is_silent")]
+    pub assignee: Stated<String>,
     /// The new team.
-    pub team: Option<String>,
+    #[serde(skip_serializing_if = "Stated::is_silent")]
+    pub team: Stated<String>,
     /// The new subject line.
     pub subject: Option<String>,
+    /// What the customer is told when this resolves it; empty: nothing, `None`: what is configured.
+    pub message: Option<String>,
     /// Tags to add.
     pub tags_added: BTreeSet<String>,
     /// Tags to take off.
@@ -249,4 +319,25 @@ pub struct Route {
     pub team: String,
     /// The way to a person, if the rule wants one.
     pub assign: Option<Assign>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_tells_what_is_absent_from_what_is_taken_away() {
+        let read = |text: &str| serde_json::from_str::<TicketPatch>(text).expect("a patch");
+        let patch = read(r#"{"assignee": null, "team": "billing"}"#);
+        assert_eq!(patch.assignee, Stated::Gone);
+        assert_eq!(patch.team.value().map(String::as_str), Some("billing"));
+        assert_eq!(patch.category, Stated::Silent);
+        let written = serde_json::to_string(&patch).expect("JSON");
+        assert_eq!(read(&written), patch, "{written}");
+        let mut member = Some("dana".to_owned());
+        patch.category.change(&mut member);
+        assert_eq!(member.as_deref(), Some("dana"));
+        patch.assignee.change(&mut member);
+        assert_eq!(member, None);
+    }
 }

@@ -11,6 +11,7 @@ use super::{
     approval::Approval,
     audit::{AuditCheck, AuditOutcome},
     budget::{BudgetKey, Reservation},
+    comment::Comment,
     conversation::Conversation,
     delegation::Delegation,
     delivery::{ChannelState, Delivery},
@@ -53,6 +54,8 @@ pub enum Change {
     Message(Value),
     /// A ticket is made or changed.
     Ticket(Arc<Ticket>),
+    /// A ticket is commented on.
+    Comment(Arc<Comment>),
     /// An escalation is raised or changed.
     Escalation(Arc<Escalation>),
     /// A request is made or has moved.

@@ -10,6 +10,7 @@ use super::{
     approval::Approval,
     audit::{AuditBody, AuditEntry, scaled_amount},
     budget::{Budget, BudgetKey, Reservation},
+    comment::Comment,
     delegation::Delegation,
     delivery::{ChannelState, Delivery},
     escalation::Escalation,
@@ -157,6 +158,11 @@ pub struct Write {
     pub subjects: Vec<Subject>,
     /// Tickets as they are now, sorted by id.
     pub tickets: Vec<Arc<Ticket>>,
+    /// Tickets of other subjects that a decision relied on, as they were read: if one is not so any
+    /// more, the batch runs again.
+    pub relied_on: Vec<Arc<Ticket>>,
+    /// Comments on tickets, in order.
+    pub comments: Vec<Arc<Comment>>,
     /// Escalations as they are now, sorted by id.
     pub escalations: Vec<Arc<Escalation>>,
     /// Requests, made or moved.

@@ -48,6 +48,9 @@ pub enum Need {
     Execution(String),
     /// A history that a rule declares.
     History(HistoryAsk),
+    /// The ticket that another one is merged into, by its id or the number that people use. It may be
+    /// of another subject, so the commit looks whether it is still as it was.
+    MergeTarget(String),
     /// The newest messages of a conversation.
     Messages(SubjectId),
     /// A request, by id.
@@ -98,6 +101,8 @@ pub struct World {
     pub subjects: HashMap<SubjectId, Subject>,
     /// Tickets by id.
     pub tickets: HashMap<String, Option<Arc<Ticket>>>,
+    /// Tickets that others are merged into, by what was said, as they were read.
+    pub merge_targets: HashMap<String, Option<Arc<Ticket>>>,
     /// Requests by id.
     pub requests: HashMap<String, Option<Arc<Request>>>,
     /// Approvals by id.
@@ -143,6 +148,19 @@ impl World {
             .get(id)
             .map(Option::as_ref)
             .ok_or_else(|| Need::Ticket(id.to_owned()))
+    }
+
+    /// Gives the ticket that another one is merged into, as it is now.
+    pub fn merge_target(&self, name: &str) -> Result<Option<&Arc<Ticket>>, Need> {
+        let found = self.merge_targets.get(name);
+        let read = found.ok_or_else(|| Need::MergeTarget(name.to_owned()))?;
+        Ok(read.as_ref().map(|read| {
+            let known = self.tickets.get(&read.ticket_id).and_then(Option::as_ref);
+            // What the batch has done to it counts; what it had read before it asked does not.
+            known
+                .filter(|known| known.updated_at > read.updated_at)
+                .unwrap_or(read)
+        }))
     }
 
     /// Gives an escalation, `None` when there is none of that id.
@@ -303,6 +321,7 @@ impl World {
                 self.numbers.pop_front();
             }
             Change::Anomaly(_)
+            | Change::Comment(_)
             | Change::Lead(_)
             | Change::Park(_)
             | Change::Seal(_)
@@ -360,6 +379,7 @@ impl World {
             Change::Anomaly(_)
             | Change::Channel(..)
             | Change::Clock(_)
+            | Change::Comment(_)
             | Change::Conversation(_)
             | Change::Delivery { .. }
             | Change::Escalation(_)

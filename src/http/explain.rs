@@ -116,6 +116,10 @@ fn load(reader: &mut Reader, need: &Need, world: &mut World) -> Result<(), Store
             let found = reader.ticket(id)?.map(Arc::new);
             world.tickets.insert(id.clone(), found);
         }
+        Need::MergeTarget(name) => {
+            let found = reader.ticket(name)?.map(Arc::new);
+            world.merge_targets.insert(name.clone(), found);
+        }
         Need::Messages(id) => {
             let found = messages(reader, id, world)?;
             world.messages.insert(id.clone(), found);
@@ -180,16 +184,14 @@ fn messages(reader: &mut Reader, id: &SubjectId, world: &World) -> Result<Vec<Va
 
 fn team_load(reader: &mut Reader, team: &str) -> Result<TeamLoad, StoreError> {
     let mut load = TeamLoad::default();
-    for status in ["open", "in_progress", "waiting"] {
-        let filter = TicketFilter {
-            team: Some(team.to_owned()),
-            status: Some(status.to_owned()),
-            ..TicketFilter::default()
-        };
-        for ticket in reader.tickets(&filter, Page::first(10_000))?.items {
-            if let Some(person) = ticket.assignee {
-                *load.open.entry(person).or_default() += 1;
-            }
+    let filter = TicketFilter {
+        team: Some(team.to_owned()),
+        status: ["open", "in_progress", "waiting"].map(str::to_owned).into(),
+        ..TicketFilter::default()
+    };
+    for ticket in reader.tickets(&filter, Page::first(30_000))?.items {
+        if let Some(person) = ticket.assignee {
+            *load.open.entry(person).or_default() += 1;
         }
     }
     Ok(load)

@@ -25,6 +25,11 @@ const NAMED: &[(&str, &str)] = &[
         "approval",
         r#"{approval_id: text, request_id: text, subject: text, action: text, summary: text, context: object, digest: text, requester: text, stages: [object], stage: integer, approvers?: [text], required?: integer, rejections: integer, state: "pending"|"approved"|"rejected"|"expired"|"cancelled"|"superseded"|"consumed", votes: [object], requested_at: time, expires_at: time, remind_at?: time}"#,
     ),
+    ("closed_as", r#""merged"|"spam"|"deleted""#),
+    (
+        "comment",
+        "{comment_id: text, ticket_id: text, number: integer, conversation_id: text, at: time, by: actor, internal: boolean, body: text}",
+    ),
     (
         "channel",
         r#"{name: text, kind: "slack"|"teams"|"mattermost"|"discord"|"webhook"|"email"|"amqp", state: "ok"|"failing", pending: integer, failing_since?: time, blocked_until?: time, error?: text, sent_at?: time}"#,
@@ -77,7 +82,7 @@ const NAMED: &[(&str, &str)] = &[
     ),
     (
         "ticket",
-        "{ticket_id: text, number: integer, conversation_id: text, subject: text, description?: text, status: ticket_status, priority: priority, category?: text, team?: text, assignee?: text, tags: [text], link: text, created_at: time, updated_at: time, context?: object, sla?: [clock]}",
+        "{ticket_id: text, number: integer, conversation_id: text, subject: text, description?: text, status: ticket_status, priority: priority, category?: text, team?: text, assignee?: text, tags: [text], link: text, created_at: time, created_by?: text, updated_at: time, resolved_at?: time, reopened?: integer, closed_as?: closed_as, merged_into?: text, context?: object, comments?: integer, sla?: [clock], merged_from?: [{ticket_id: text, number: integer}]}",
     ),
     (
         "ticket_status",
@@ -199,6 +204,7 @@ impl<'a> Reader<'a> {
             "object" => json!({ "type": "object" }),
             "sentiment" => json!({ "type": "number", "minimum": -1, "maximum": 1 }),
             "text" => json!({ "type": "string" }),
+            "text_or_null" => json!({ "type": ["string", "null"] }),
             "time" => json!({ "type": "string", "format": "date-time" }),
             name if NAMED.iter().any(|(known, _)| *known == name) => {
                 json!({ "$ref": format!("#/components/schemas/{name}") })

@@ -14,6 +14,7 @@ mod requests;
 mod seals;
 mod sla;
 mod story;
+mod tickets;
 mod writes;
 
 use axum::{

@@ -458,6 +458,7 @@ fn draft(map: &Map) -> TicketDraft {
         team: text_at(map, "team"),
         assignee: text_at(map, "assignee"),
         tags: tags(map, "tags"),
+        contact: serde_json::Map::new(),
     }
 }
 
@@ -485,10 +486,11 @@ fn patch(map: &Map) -> TicketPatch {
         status: text_at(map, "status").and_then(|text| TicketStatus::parse(&text)),
         message: text_at(map, "message"),
         priority: priority(map),
-        category: text_at(map, "category"),
-        assignee: text_at(map, "assignee"),
-        team: text_at(map, "team"),
+        category: text_at(map, "category").into(),
+        assignee: text_at(map, "assignee").into(),
+        team: text_at(map, "team").into(),
         subject: text_at(map, "subject"),
+        message: text_at(map, "message"),
         tags_added: tags(map, "tags_added"),
         tags_removed: tags(map, "tags_removed"),
     }

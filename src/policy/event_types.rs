@@ -26,17 +26,14 @@ pub(super) const KNOWN: &[&str] = &[
     "escalation.acknowledged",
     "escalation.requested",
     "escalation.settled",
+    "ticket.closed_as",
+    "ticket.commented",
     "ticket.requested",
     "ticket.updated",
 ];
 
 /// The inbound types of later versions, by name.
-pub(super) const LATER: &[&str] = &[
-    "procedure.cancelled",
-    "procedure.requested",
-    "ticket.closed_as",
-    "ticket.commented",
-];
+pub(super) const LATER: &[&str] = &["procedure.cancelled", "procedure.requested"];
 
 /// Checks an event type.
 pub(super) fn check(name: &str) -> Result<(), Wrong> {

@@ -60,6 +60,15 @@ pub(super) trait Dialect {
     const BEGIN: &'static str;
     /// Whether the JSON array in `tags` holds the value bound next: before and after the bind.
     const HAS_TAG: (&'static str, &'static str);
+    /// Whether the words of a ticket are those of the search bound next: before and after the bind.
+    const HAS_WORDS: (&'static str, &'static str);
+    /// Keeps the words of a ticket that has none: its number, its own and the others.
+    const KEEP_WORDS: &'static str;
+    /// Deletes the words of a conversation's tickets.
+    const FORGET_WORDS: &'static str;
+    /// Asks for words that begin so: what stands before, behind and between them. Words hold letters,
+    /// digits and combining marks alone, so nothing in them needs to be escaped.
+    const PREFIXES: [&'static str; 3];
     /// Answers names and sizes.
     const SIZES: &'static str;
 }
@@ -71,6 +80,14 @@ impl Dialect for SqliteConnection {
         "EXISTS (SELECT 1 FROM json_each(tickets.tags) WHERE value = ",
         ")",
     );
+    const HAS_WORDS: (&'static str, &'static str) = (
+        "tickets.number IN (SELECT rowid FROM ticket_words WHERE ticket_words MATCH ",
+        ")",
+    );
+    const KEEP_WORDS: &'static str = "INSERT INTO ticket_words (rowid, own, more) VALUES (?, ?, ?)";
+    const FORGET_WORDS: &'static str = "DELETE FROM ticket_words WHERE rowid IN \
+        (SELECT number FROM tickets WHERE conversation_id = ?)";
+    const PREFIXES: [&'static str; 3] = ["\"", "\"*", " AND "];
     const SIZES: &'static str = "SELECT 'all' AS name, page_count * page_size AS bytes \
         FROM pragma_page_count(), pragma_page_size()";
 }
@@ -79,6 +96,15 @@ impl Dialect for PgConnection {
     const CLOCK: &'static str = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)";
     const BEGIN: &'static str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
     const HAS_TAG: (&'static str, &'static str) = ("CAST(tickets.tags AS jsonb) @> to_jsonb(", ")");
+    const HAS_WORDS: (&'static str, &'static str) = (
+        "tickets.number IN (SELECT number FROM ticket_words WHERE (own || more) @@ CAST(",
+        " AS tsquery))",
+    );
+    const KEEP_WORDS: &'static str = "INSERT INTO ticket_words (number, own, more) VALUES ($1, \
+        array_to_tsvector(string_to_array($2, ' ')), array_to_tsvector(string_to_array($3, ' ')))";
+    const FORGET_WORDS: &'static str = "DELETE FROM ticket_words WHERE number IN \
+        (SELECT number FROM tickets WHERE conversation_id = $1)";
+    const PREFIXES: [&'static str; 3] = ["'", "':*", " & "];
     const SIZES: &'static str = "SELECT CAST(relname AS text) AS name, \
         pg_total_relation_size(relid) AS bytes FROM pg_stat_user_tables ORDER BY 2 DESC LIMIT 4";
 }

@@ -6,17 +6,19 @@
 
 use std::collections::BTreeSet;
 
-use diesel::prelude::*;
+use diesel::{prelude::*, sql_query, sql_types::Text};
 
 use super::{
-    connection::on,
+    commit::json,
+    connection::{Connection, Dialect, on},
     deliveries,
     error::StoreError,
     persons::labels_of,
     reader::{Desk, Reader},
-    requests,
-    schema::{audit, audit_persons, escalations, journal, subjects, tickets},
+    requests::{self, document},
+    schema::{audit, audit_persons, comments, escalations, journal, subjects, tickets},
 };
+use crate::domain::actor::{Actor, ActorKind};
 
 /// What stands in the place of an event that was erased.
 pub const ERASED: &str = r#"{"erased":true}"#;
@@ -30,6 +32,8 @@ pub struct Blanked {
     pub events: usize,
     /// Tickets.
     pub tickets: usize,
+    /// Comments on them.
+    pub comments: usize,
     /// Escalations.
     pub escalations: usize,
     /// Requests, with their approvals and leads.
@@ -63,6 +67,8 @@ impl Desk {
         self.transact(|connection| {
             let requests = requests::blank(connection, subject)?;
             deliveries::blank(connection, subject)?;
+            let comments = blank_comments(connection, subject)?;
+            forget_words(connection, subject)?;
             on!(connection, c => {
                 let rows = journal::table
                     .filter(journal::subject.eq(subject))
@@ -88,7 +94,7 @@ impl Desk {
                 let rows = escalations::table.filter(escalations::conversation_id.eq(subject));
                 let escalations =
                     diesel::update(rows).set(escalations::reason.eq(GONE)).execute(c)?;
-                Ok(Blanked { events, tickets, escalations, requests })
+                Ok(Blanked { events, tickets, comments, escalations, requests })
             })
         })
     }
@@ -102,4 +108,33 @@ impl Desk {
             .execute(c)?))
         })
     }
+}
+
+/// Takes what was said out of the comments of a conversation's tickets, and the customer where he said
+/// it; tells how many there were.
+fn blank_comments(connection: &mut Connection, subject: &str) -> Result<usize, StoreError> {
+    on!(connection, c => {
+        let rows: Vec<(i64, String)> = comments::table
+            .filter(comments::conversation_id.eq(subject))
+            .select((comments::ordinal, comments::author))
+            .load(c)?;
+        for (ordinal, author) in &rows {
+            let mut author: Actor = document("comments", author)?;
+            if author.kind == ActorKind::Customer {
+                GONE.clone_into(&mut author.id);
+            }
+            diesel::update(comments::table.find(ordinal))
+                .set((comments::author.eq(json(&author)?), comments::body.eq(GONE)))
+                .execute(c)?;
+        }
+        Ok(rows.len())
+    })
+}
+
+/// Deletes the words by which a conversation's tickets are found.
+fn forget_words(connection: &mut Connection, subject: &str) -> Result<(), StoreError> {
+    on!(connection, c => {
+        sql_query(Conn::FORGET_WORDS).bind::<Text, _>(subject).execute(c)?;
+    });
+    Ok(())
 }

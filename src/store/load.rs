@@ -227,10 +227,14 @@ pub(super) fn needs(
     let mut escalations = BTreeSet::new();
     let mut messages = BTreeSet::new();
     let mut teams = BTreeSet::new();
+    let mut merge_targets = BTreeSet::new();
     for need in needs {
         match need {
             Need::Escalation(id) => {
                 escalations.insert(id.clone());
+            }
+            Need::MergeTarget(name) => {
+                merge_targets.insert(name.clone());
             }
             Need::Messages(id) => {
                 messages.insert(id.clone());
@@ -256,6 +260,7 @@ pub(super) fn needs(
         }
     }
     load_tickets(connection, &tickets, world)?;
+    load_merge_targets(connection, merge_targets, world)?;
     load_escalations(connection, &escalations, world)?;
     load_messages(connection, &messages, world)?;
     channels::load(connection, needs, now, world)?;
@@ -300,6 +305,25 @@ fn load_tickets(
         world
             .tickets
             .insert(ticket.ticket_id.clone(), Some(Arc::new(ticket)));
+    }
+    Ok(())
+}
+
+/// Merging is rare: one query a ticket will do.
+fn load_merge_targets(
+    connection: &mut Connection,
+    names: BTreeSet<String>,
+    world: &mut World,
+) -> Result<(), StoreError> {
+    for name in names {
+        let number: i64 = name.parse().unwrap_or(0);
+        let row: Option<TicketRow> = on!(connection, c => tickets::table
+            .filter(tickets::ticket_id.eq(&name).or(tickets::number.eq(number)))
+            .select(TicketRow::as_select())
+            .first(c)
+            .optional()?);
+        let found = row.map(to_ticket).transpose()?.map(Arc::new);
+        world.merge_targets.insert(name, found);
     }
     Ok(())
 }

@@ -6,7 +6,7 @@
 use diesel::{
     QueryDsl, QueryableByName, RunQueryDsl,
     backend::Backend,
-    migration::MigrationSource,
+    migration::{MigrationSource, MigrationVersion},
     pg::Pg,
     sql_query,
     sql_types::{BigInt, Bool, Text},
@@ -19,6 +19,7 @@ use super::{
     error::{SCHEMA_TOO_NEW, StoreError},
     link::Link,
     schema::tail,
+    words,
 };
 
 /// The newest schema that this program understands.
@@ -26,6 +27,9 @@ pub(super) const SCHEMA: i64 = 2;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// The migration since which tickets are found by their words.
+const WORDS: &str = "0008";
 
 /// The advisory lock under which PostgreSQL's schema changes: "provost" in ASCII.
 const LOCK: i64 = 0x0070_726f_766f_7374;
@@ -46,10 +50,17 @@ pub(super) fn migrate(link: &mut Link) -> Result<usize, StoreError> {
         lock(connection)?;
         check(connection)?;
         let done = match connection {
-            Connection::Sqlite(c) => c.run_pending_migrations(SQLITE).map(|done| done.len()),
-            Connection::Postgres(c) => c.run_pending_migrations(POSTGRES).map(|done| done.len()),
+            Connection::Sqlite(c) => c.run_pending_migrations(SQLITE).map(|done| to_texts(&done)),
+            Connection::Postgres(c) => c
+                .run_pending_migrations(POSTGRES)
+                .map(|done| to_texts(&done)),
         };
-        done.map_err(of_migrating)
+        let done = done.map_err(of_migrating)?;
+        // Words are split by the program, so what stands there already gets them here.
+        if done.iter().any(|version| version == WORDS) {
+            words::fill(connection)?;
+        }
+        Ok(done.len())
     })
 }
 
@@ -68,6 +79,10 @@ pub(super) fn check(connection: &mut Connection) -> Result<(), StoreError> {
         ));
     }
     Ok(())
+}
+
+fn to_texts(versions: &[MigrationVersion<'_>]) -> Vec<String> {
+    versions.iter().map(ToString::to_string).collect()
 }
 
 fn is_complete(connection: &mut Connection) -> Result<bool, StoreError> {

@@ -56,6 +56,25 @@ table! {
         created_at -> BigInt,
         updated_at -> BigInt,
         context -> Nullable<Text>,
+        created_by -> Text,
+        resolved_at -> Nullable<BigInt>,
+        reopened -> BigInt,
+        closed_as -> Nullable<Text>,
+        merged_into -> Nullable<Text>,
+    }
+}
+
+table! {
+    comments (ordinal) {
+        ordinal -> BigInt,
+        comment_id -> Text,
+        ticket_id -> Text,
+        number -> BigInt,
+        conversation_id -> Text,
+        at -> BigInt,
+        author -> Text,
+        internal -> BigInt,
+        body -> Text,
     }
 }
 
@@ -375,3 +394,4 @@ table! {
 allow_tables_to_appear_in_same_query!(daemons, journal);
 allow_tables_to_appear_in_same_query!(audit, audit_rules);
 allow_tables_to_appear_in_same_query!(clocks, tickets);
+allow_tables_to_appear_in_same_query!(subjects, tickets);

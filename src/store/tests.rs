@@ -42,6 +42,7 @@ mod races;
 mod schedules;
 mod seals;
 mod speed;
+mod tickets;
 
 /// A database of its own for one test, gone with it.
 pub(super) struct Scratch {

@@ -13,7 +13,8 @@ use super::{
     connection::{Dialect, on},
     error::StoreError,
     reader::{Listing, Page, Reader},
-    schema::tickets,
+    schema::{subjects, tickets},
+    words::search,
 };
 use crate::domain::{
     ticket::{Ticket, TicketStatus},
@@ -23,8 +24,8 @@ use crate::domain::{
 /// Which tickets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TicketFilter {
-    /// Where it stands, as its wire name.
-    pub status: Option<String>,
+    /// Where it stands, as wire names; none: anywhere.
+    pub status: Vec<String>,
     /// How urgent it is, as its wire name.
     pub priority: Option<String>,
     /// Its team.
@@ -39,6 +40,16 @@ pub struct TicketFilter {
     pub conversation: Option<String>,
     /// Only those with a clock that is over its time at this instant.
     pub overdue_at: Option<Timestamp>,
+    /// The customer's `id`.
+    pub customer: Option<String>,
+    /// Only those that nobody has.
+    pub is_unassigned: bool,
+    /// Opened then or later.
+    pub created_from: Option<Timestamp>,
+    /// Opened before then.
+    pub created_to: Option<Timestamp>,
+    /// Words that begin words of it.
+    pub words: BTreeSet<String>,
 }
 
 /// A ticket's row but for its context, which is large and never changes.
@@ -59,6 +70,11 @@ pub(super) struct TicketRow {
     link: String,
     created_at: i64,
     updated_at: i64,
+    created_by: String,
+    resolved_at: Option<i64>,
+    reopened: i64,
+    closed_as: Option<String>,
+    merged_into: Option<String>,
 }
 
 impl Reader {
@@ -76,8 +92,8 @@ impl Reader {
                     .limit(page.fetch())
                     .select(TicketRow::as_select())
                     .into_boxed::<Db>();
-                if let Some(status) = &filter.status {
-                    query = query.filter(tickets::status.eq(status));
+                if !filter.status.is_empty() {
+                    query = query.filter(tickets::status.eq_any(&filter.status));
                 }
                 if let Some(priority) = &filter.priority {
                     query = query.filter(tickets::priority.eq(priority));
@@ -103,6 +119,26 @@ impl Reader {
                     let overdue = sql::<Bool>(before).bind::<BigInt, _>(at.micros());
                     query = query.filter(overdue.sql(after));
                 }
+                if let Some(customer) = &filter.customer {
+                    let theirs = subjects::table
+                        .filter(subjects::customer_id.eq(customer))
+                        .select(subjects::id);
+                    query = query.filter(tickets::conversation_id.eq_any(theirs));
+                }
+                if filter.is_unassigned {
+                    query = query.filter(tickets::assignee.is_null());
+                }
+                if let Some(from) = filter.created_from {
+                    query = query.filter(tickets::created_at.ge(from.micros()));
+                }
+                if let Some(to) = filter.created_to {
+                    query = query.filter(tickets::created_at.lt(to.micros()));
+                }
+                if !filter.words.is_empty() {
+                    let asked = search(&filter.words, Conn::PREFIXES);
+                    let (before, after) = Conn::HAS_WORDS;
+                    query = query.filter(sql::<Bool>(before).bind::<Text, _>(asked).sql(after));
+                }
                 query.load(c)?
             });
             page.list(rows, |row| row.number, to_ticket)
@@ -118,21 +154,25 @@ impl Reader {
                 .select((TicketRow::as_select(), tickets::context))
                 .first(c)
                 .optional()?);
-            let Some((row, context)) = row else {
-                return Ok(None);
-            };
-            let mut ticket = to_ticket(row)?;
-            if let Some(text) = context {
-                let context = serde_json::from_str(&text);
-                ticket.context = Some(
-                    context.map_err(|error| unreadable(&ticket.ticket_id, "context", &error))?,
-                );
-            }
-            Ok(Some(ticket))
+            row.map(with_context).transpose()
         })
     }
 
-    /// Counts the unfinished tickets by status, and those resolved or closed since `since`.
+    /// Lists the tickets that were merged into one: their ids and numbers, oldest first.
+    pub fn tickets_merged_into(&mut self, id: &str) -> Result<Vec<(String, i64)>, StoreError> {
+        self.ask(|connection| {
+            Ok(on!(connection, c => tickets::table
+                .filter(tickets::merged_into.eq(id))
+                .filter(tickets::merged_into.is_not_null())
+                .order(tickets::number)
+                .limit(MOST_MERGED)
+                .select((tickets::ticket_id, tickets::number))
+                .load(c)?))
+        })
+    }
+
+    /// Counts the unfinished tickets by status, and those resolved or closed, as nothing else, since
+    /// `since` and still so.
     pub fn ticket_counts(
         &mut self,
         since: Timestamp,
@@ -144,8 +184,9 @@ impl Reader {
                 .select((tickets::status, diesel::dsl::count_star()))
                 .load(c)?);
             let finished: Vec<(String, i64)> = on!(connection, c => tickets::table
-                .filter(tickets::status.ne_all(UNFINISHED))
-                .filter(tickets::updated_at.ge(since.micros()))
+                .filter(tickets::resolved_at.is_not_null())
+                .filter(tickets::resolved_at.ge(since.micros()))
+                .filter(tickets::closed_as.is_null())
                 .group_by(tickets::status)
                 .select((tickets::status, diesel::dsl::count_star()))
                 .load(c)?);
@@ -158,6 +199,8 @@ impl Reader {
     }
 }
 
+/// The most merged tickets that are told of one.
+const MOST_MERGED: i64 = 1_000;
 /// The condition of the partial index, as the migrations write it: plans are made before values are
 /// known, so only the condition itself finds the index.
 pub(super) const IS_UNFINISHED: &str = "status IN ('open', 'in_progress', 'waiting')";
@@ -174,6 +217,19 @@ const HAS_OVERDUE: (&str, &str) = (
 
 fn unreadable(id: &str, column: &str, error: &serde_json::Error) -> StoreError {
     StoreError::Lasting(format!("`{column}` of `{id}` is unreadable: {error}"))
+}
+
+/// Gives the ticket with its context.
+pub(super) fn with_context(
+    (row, context): (TicketRow, Option<String>),
+) -> Result<Ticket, StoreError> {
+    let mut ticket = to_ticket(row)?;
+    if let Some(text) = context {
+        let context = serde_json::from_str(&text);
+        ticket.context =
+            Some(context.map_err(|error| unreadable(&ticket.ticket_id, "context", &error))?);
+    }
+    Ok(ticket)
 }
 
 /// Gives the ticket without its context.
@@ -194,7 +250,15 @@ pub(super) fn to_ticket(row: TicketRow) -> Result<Ticket, StoreError> {
         tags,
         link: row.link,
         created_at: Timestamp::from_micros(row.created_at),
+        created_by: row.created_by,
         updated_at: Timestamp::from_micros(row.updated_at),
+        resolved_at: row.resolved_at.map(Timestamp::from_micros),
+        reopened: u32::try_from(row.reopened).unwrap_or(0),
+        closed_as: row
+            .closed_as
+            .map(|text| word("tickets.closed_as", &text))
+            .transpose()?,
+        merged_into: row.merged_into,
         context: None,
         ticket_id: id,
     })

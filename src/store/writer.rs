@@ -104,7 +104,13 @@ impl Writer {
     /// Loads what decisions asked for, for the whole batch; numbers come from [`Writer::numbers`].
     pub fn load(&mut self, needs: &[Need], into: &mut World) -> Result<(), StoreError> {
         self.expect(State::Open)?;
-        let is_locking = |need: &Need| matches!(need, Need::Team(_) | Need::Budget(..));
+        // A merge target is not locked, but the look at it again must be undone with the rest.
+        let is_locking = |need: &Need| {
+            matches!(
+                need,
+                Need::Team(_) | Need::Budget(..) | Need::MergeTarget(_)
+            )
+        };
         if needs.iter().any(is_locking) {
             let begun = self.link.begin();
             self.checked(begun)?;

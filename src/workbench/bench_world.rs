@@ -22,6 +22,7 @@ use crate::{
         ids::SubjectId,
         outcome::{Change, Outcome},
         sla::Owner,
+        ticket::Ticket,
         time::{Span, Timestamp},
         world::{Need, Subject, TeamLoad, World},
     },
@@ -78,12 +79,14 @@ impl<'a> BenchWorld<'a> {
             name: Arc::from("workbench"),
             ..Entry::house()
         };
+        let known = world.tickets.values().flatten();
+        let taken = known.map(|ticket| ticket.number).max().unwrap_or(0);
         Self {
             policy,
             settings,
             world,
             now,
-            next_number: 1,
+            next_number: taken + 1,
             entry: Arc::new(entry),
         }
     }
@@ -241,7 +244,8 @@ impl<'a> BenchWorld<'a> {
     }
 
     fn settle(&mut self, input: &Input) -> Result<Outcome, Rejection> {
-        // Windows move with the clock.
+        // Windows move with the clock, and tickets with what is decided.
+        self.world.merge_targets.clear();
         self.world.histories.clear();
         self.world.budgets.clear();
         for _ in 0..MAX_ROUNDS {
@@ -259,6 +263,10 @@ impl<'a> BenchWorld<'a> {
         match need {
             Need::Escalation(id) => {
                 world.escalations.entry(id.clone()).or_default();
+            }
+            Need::MergeTarget(name) => {
+                let found = ticket_named(world, name);
+                world.merge_targets.insert(name.clone(), found);
             }
             Need::Messages(subject) => {
                 world.messages.entry(subject.clone()).or_default();
@@ -393,6 +401,14 @@ fn show_channel(
         data: data.as_object().cloned().unwrap_or_default(),
         rules: rules.to_vec(),
     });
+}
+
+/// Finds a ticket by its id or number.
+fn ticket_named(world: &World, name: &str) -> Option<Arc<Ticket>> {
+    let mut tickets = world.tickets.values().flatten();
+    let found =
+        tickets.find(|ticket| ticket.ticket_id == name || ticket.number.to_string() == name);
+    found.cloned()
 }
 
 /// Adds up what requests hold of a limit within its window.

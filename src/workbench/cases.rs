@@ -22,6 +22,8 @@ use crate::{
     domain::{
         directory::Directory,
         event::{Event, Rejection},
+        template::Template,
+        ticket::RESOLVED_MESSAGE,
     },
     policy::{Fault, Policy, RuleSummary, Severity},
 };
@@ -366,6 +368,7 @@ pub fn default_settings() -> Settings {
     Settings {
         source: "/provost".to_owned(),
         conversation_url: String::new(),
+        resolved_message: Template::parse(RESOLVED_MESSAGE).ok(),
         directory: Directory::default(),
         catalogue: std::sync::Arc::default(),
         notices: std::sync::Arc::default(),

@@ -10,7 +10,7 @@ use std::{path::Path, sync::Arc};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    config::{CatalogueSources, Env, Ground, read_catalogue},
+    config::{CatalogueSources, Env, Ground, Tickets, read_catalogue},
     decide::{
         ApprovalDue, Decide, DelegationMade, DelegationRevoked, Entry, ExecutionEnded,
         ExecutionJoined, Input, RequestResolved, Settings,
@@ -26,6 +26,7 @@ use crate::{
         outcome::Change,
         request::{Request, RequestState},
         schema::Schema,
+        ticket::Ticket,
         time::{Span, Timestamp},
         world::World,
     },
@@ -307,6 +308,7 @@ impl Desk {
             settings: Settings {
                 source: "/provost".to_owned(),
                 conversation_url: String::new(),
+                resolved_message: Tickets::default().resolved_message,
                 directory,
                 catalogue: Arc::new(loaded.catalogue),
                 notices: Arc::new(notices),
@@ -346,6 +348,23 @@ impl Desk {
         let event = self.event(kind, data);
         let input = Input::read(event, &Arc::new(Entry::house())).expect("readable");
         self.decide(&input)
+    }
+
+    /// Has an event of another conversation decided.
+    pub(super) fn deliver_in(&mut self, conversation: &str, kind: &str, data: Value) -> Out {
+        let event = Event {
+            subject: SubjectId::from(conversation),
+            ..self.event(kind, data)
+        };
+        let input = Input::read(event, &Arc::new(Entry::house())).expect("readable");
+        self.decide(&input)
+    }
+
+    /// Tells why the data of an event cannot be read, if so.
+    pub(super) fn fault(kind: &str, data: Value) -> Option<String> {
+        let event = Self::new("").event(kind, data);
+        let read = Input::read(event, &Arc::new(Entry::house()));
+        read.err().map(|rejection| rejection.detail)
     }
 
     /// Asks for an action.
@@ -494,6 +513,12 @@ impl Desk {
         let Trail { outputs, .. } = bench.decide(input).expect("decided");
         self.world = bench.world().clone();
         Out(outputs)
+    }
+
+    /// Gives a ticket.
+    pub(super) fn ticket(&self, id: &str) -> Arc<Ticket> {
+        let known = self.world.tickets.get(id).cloned().flatten();
+        known.expect("a ticket")
     }
 
     /// Gives a request.

@@ -1,6 +1,6 @@
 //! The traces of the specification, and what holds for every clock.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use serde_json::{Map, json};
 
@@ -87,18 +87,11 @@ impl Desk {
                 ticket_id: "tkt_1".to_owned(),
                 number: 1,
                 conversation_id: "c".to_owned(),
-                subject: String::new(),
-                description: None,
-                status: TicketStatus::Open,
-                priority: Priority::Medium,
-                category: None,
                 team: Some("support".to_owned()),
                 assignee: Some("dana".to_owned()),
-                tags: BTreeSet::new(),
-                link: String::new(),
                 created_at,
                 updated_at: created_at,
-                context: None,
+                ..Ticket::default()
             },
             clocks: Vec::new(),
             book: Book {

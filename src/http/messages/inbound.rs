@@ -102,12 +102,12 @@ pub const INBOUND: &[Message] = &[
         "A procedure is to be started.",
         "{procedure: text, variables?: object, actor: actor}",
     ),
-    Message::planned(
+    Message::built(
         "ticket.closed_as",
         "A ticket is merged, spam or deleted.",
         r#"{ticket_id: text, as: "merged"|"spam"|"deleted", into?: text, actor: actor}"#,
     ),
-    Message::planned(
+    Message::built(
         "ticket.commented",
         "Somebody comments on a ticket.",
         "{ticket_id: text, actor: actor, body: text, internal?: boolean}",
@@ -120,6 +120,6 @@ pub const INBOUND: &[Message] = &[
     Message::built(
         "ticket.updated",
         "A ticket is to be changed.",
-        "{ticket_id: text, actor: actor, status?: ticket_status, priority?: priority, category?: text, assignee?: text, team?: text, tags_added?: [text], tags_removed?: [text], subject?: text}",
+        "{ticket_id: text, actor: actor, status?: ticket_status, priority?: priority, category?: text_or_null, assignee?: text_or_null, team?: text_or_null, tags_added?: [text], tags_removed?: [text], subject?: text, message?: text}",
     ),
 ];

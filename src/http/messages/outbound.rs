@@ -297,10 +297,10 @@ pub const OUTBOUND: &[Message] = &[
         "A clock is near its end.",
         "{conversation_id?: text, ticket_id?: text, approval_id?: text, request_id?: text, policy: text, metric: text, cycle: integer, state: text, due_at: time, elapsed_ms: integer, target_ms: integer, breached_at?: time, overdue_ms?: integer, percent: integer}",
     ),
-    Message::planned(
+    Message::built(
         "ticket.commented",
         "A comment that is not internal.",
-        "{conversation_id?: text, ticket_id: text, body: text, by: text}",
+        "{conversation_id?: text, ticket_id: text, comment_id: text, body: text, by: text}",
     ),
     Message::built("ticket.created", "A ticket was opened.", "ticket"),
     Message::built(

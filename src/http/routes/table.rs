@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::access::Verb,
     http::{
-        actions, anomalies, approvals, asyncapi, audit, channels, conversations, customers,
+        actions, anomalies, approvals, asyncapi, audit, channels, comments, conversations, customers,
         delegations, escalations, events, export, intake, leads, openapi, parked, policy, reports,
         requests, results, sla, status, story, tickets,
     },
@@ -118,7 +118,8 @@ pub const ROUTES: &[Route] = &[
         .query(&[
             LIMIT,
             AFTER,
-            p("status", "ticket_status", "Only those in this status."),
+            p("q", "text", "Only those that have words beginning with all of these: in subject, description, tags, comments, number, or the customer's name or address."),
+            p("status", "text", "Only those in one of these statuses, separated by commas."),
             p("priority", "priority", "Only those of this priority."),
             p("team", "text", "Only those of this team."),
             p("assignee", "text", "Only those of this person."),
@@ -126,6 +127,10 @@ pub const ROUTES: &[Route] = &[
             p("tag", "text", "Only those with this tag."),
             p("conversation", "text", "Only those of this conversation."),
             p("overdue", "boolean", "With `true` only those with an SLA clock that is over its time."),
+            p("customer", "text", "Only those of conversations with the customer of this id."),
+            p("unassigned", "boolean", "With `true` only those that nobody has."),
+            p("created_from", "time", "Only those opened at this time or later."),
+            p("created_to", "time", "Only those opened before this time."),
         ])
         .answers(200, "{items: [ticket], next?: text}")
         .by(|| routing::get(tickets::list)),
@@ -133,19 +138,29 @@ pub const ROUTES: &[Route] = &[
         .takes("{conversation_id?: text, subject: text, description?: text, priority?: priority, category?: text, tags?: [text], assignee?: text, team?: text}")
         .answers(201, "ticket")
         .by(|| routing::post(tickets::create)),
-    Route::new(Get, "/v1/tickets/counts", VIEW, "How many tickets are open, in progress, and resolved today.")
+    Route::new(Get, "/v1/tickets/counts", VIEW, "How many tickets are open, in progress, and resolved today and still so, those that were closed since included.")
         .query(&[p("timezone", "text", "Whose day is today; UTC when absent.")])
         .answers(200, "{open: integer, in_progress: integer, waiting: integer, resolved_today: integer, closed_today: integer, timezone: text, since: time}")
         .by(|| routing::get(tickets::counts)),
-    Route::new(Get, "/v1/tickets/{id}", VIEW, "A ticket, with its SLA clocks.")
+    Route::new(Get, "/v1/tickets/{id}", VIEW, "A ticket, by its id or number, with its SLA clocks.")
         .answers(200, "ticket")
         .by(|| routing::get(tickets::show)),
     Route::new(Patch, "/v1/tickets/{id}", WORK, "Changes a ticket.")
-        .takes("{status?: ticket_status, priority?: priority, category?: text, assignee?: text, team?: text, subject?: text, tags_added?: [text], tags_removed?: [text]}")
+        .takes("{status?: ticket_status, priority?: priority, category?: text_or_null, assignee?: text_or_null, team?: text_or_null, subject?: text, tags_added?: [text], tags_removed?: [text], message?: text}")
         .answers(200, "ticket")
         .by(|| routing::patch(tickets::update)),
-    Route::new(Post, "/v1/tickets/{id}/comments", WORK, "Comments on a ticket.")
-        .takes("{body: text, internal?: boolean}"),
+    Route::new(Post, "/v1/tickets/{id}/closure", WORK, "Closes a ticket for good: merged into another one (its id or number), as spam, or as deleted.")
+        .takes(r#"{as: "merged"|"spam"|"deleted", into?: text}"#)
+        .answers(200, "ticket")
+        .by(|| routing::post(tickets::close)),
+    Route::new(Get, "/v1/tickets/{id}/comments", VIEW, "The comments on a ticket, the oldest first, internal ones included.")
+        .query(PAGE)
+        .answers(200, "{items: [comment], next?: text}")
+        .by(|| routing::get(comments::list)),
+    Route::new(Post, "/v1/tickets/{id}/comments", WORK, "Comments on a ticket: among teammates, unless `internal` is `false`.")
+        .takes("{body: text, internal?: boolean}")
+        .answers(201, "comment")
+        .by(|| routing::post(comments::create)),
     Route::new(Get, "/v1/escalations", VIEW, "Escalations, the newest first.")
         .query(&[
             LIMIT,
@@ -308,7 +323,7 @@ pub const ROUTES: &[Route] = &[
     Route::new(Get, "/v1/audit/{sequence}", VIEW, "An entry of the audit log.")
         .by(|| routing::get(audit::show)),
     Route::new(Delete, "/v1/customers/{id}", ERASE, "Erases a customer for good: what is kept of them goes, the audit log still verifies.")
-        .answers(200, "{conversations: integer, events: integer, tickets: integer, escalations: integer, parked: integer}")
+        .answers(200, "{conversations: integer, events: integer, tickets: integer, comments: integer, escalations: integer, requests: integer, parked: integer}")
         .by(|| routing::delete(customers::erase)),
     Route::new(Get, "/v1/policy", VIEW, "The policy in force.")
         .answers(200, "{version: text, rules: [object], schedules: [object], warnings: [object]}")

@@ -28,6 +28,8 @@ const CASES: &str = "
     GET /v1/tickets/counts: agent manager viewer
     GET /v1/tickets/{id}: agent manager viewer
     PATCH /v1/tickets/{id}: agent manager rule system
+    POST /v1/tickets/{id}/closure: agent manager rule system
+    GET /v1/tickets/{id}/comments: agent manager viewer
     POST /v1/tickets/{id}/comments: agent manager rule system
     GET /v1/escalations: agent manager viewer
     GET /v1/escalations/{id}: agent manager viewer

@@ -67,17 +67,12 @@ fn full() -> Facts {
         number: 12,
         conversation_id: "c1".into(),
         subject: "s".into(),
-        description: None,
         status: TicketStatus::InProgress,
         priority: Priority::High,
-        category: None,
         team: Some("billing".into()),
-        assignee: None,
-        tags: BTreeSet::new(),
-        link: String::new(),
         created_at: at,
         updated_at: at,
-        context: None,
+        ..Ticket::default()
     }));
     facts
 }

@@ -4,6 +4,7 @@
 
 mod actions;
 mod clocks;
+mod desk;
 mod notices;
 
 use diesel::{SqliteConnection, prelude::*, upsert::excluded};
@@ -15,7 +16,7 @@ use crate::{
         outcome::Parked,
         record::{AuditRow, JournalRow, Tail, Write},
         seal::Seal,
-        ticket::Ticket,
+        ticket::{ClosedAs, Ticket},
         time::Timestamp,
     },
     store::{
@@ -39,6 +40,7 @@ pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<Written, 
     for ticket in &write.tickets {
         upsert_ticket(c, ticket)?;
     }
+    desk::write(c, write)?;
     for escalation in &write.escalations {
         upsert_escalation(c, escalation)?;
     }
@@ -169,6 +171,11 @@ fn upsert_ticket(c: &mut SqliteConnection, ticket: &Ticket) -> Result<usize, Sto
             tickets::created_at.eq(ticket.created_at.micros()),
             tickets::updated_at.eq(ticket.updated_at.micros()),
             tickets::context.eq(context),
+            tickets::created_by.eq(&ticket.created_by),
+            tickets::resolved_at.eq(ticket.resolved_at.map(Timestamp::micros)),
+            tickets::reopened.eq(i64::from(ticket.reopened)),
+            tickets::closed_as.eq(ticket.closed_as.map(ClosedAs::as_str)),
+            tickets::merged_into.eq(ticket.merged_into.as_deref()),
         ))
         .on_conflict(tickets::ticket_id)
         .do_update()
@@ -183,6 +190,10 @@ fn upsert_ticket(c: &mut SqliteConnection, ticket: &Ticket) -> Result<usize, Sto
             tickets::tags.eq(excluded(tickets::tags)),
             tickets::link.eq(excluded(tickets::link)),
             tickets::updated_at.eq(excluded(tickets::updated_at)),
+            tickets::resolved_at.eq(excluded(tickets::resolved_at)),
+            tickets::reopened.eq(excluded(tickets::reopened)),
+            tickets::closed_as.eq(excluded(tickets::closed_as)),
+            tickets::merged_into.eq(excluded(tickets::merged_into)),
         ))
         .execute(c)?)
 }

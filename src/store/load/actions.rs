@@ -45,6 +45,7 @@ pub(super) fn needs(
             | Need::Delegations(_)
             | Need::Escalation(_)
             | Need::History(_)
+            | Need::MergeTarget(_)
             | Need::Messages(_)
             | Need::Tally(_)
             | Need::Team(_)

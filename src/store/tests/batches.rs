@@ -7,7 +7,7 @@ use crate::domain::{
     escalation::{Escalation, EscalationState, Trigger},
     event::Reason,
     outcome::Parked,
-    ticket::{Priority, Ticket, TicketContext, TicketStatus},
+    ticket::{ClosedAs, Priority, Ticket, TicketContext, TicketStatus},
     world::Need,
 };
 
@@ -26,7 +26,12 @@ pub(super) fn ticket(id: &str, number: i64, conversation: &str) -> Ticket {
         tags: BTreeSet::from(["refund".to_owned(), "v,\"i\"p".to_owned()]),
         link: "https://example.test/c".to_owned(),
         created_at: at(1),
+        created_by: "agent:dana".to_owned(),
         updated_at: at(2),
+        resolved_at: None,
+        reopened: 1,
+        closed_as: None,
+        merged_into: None,
         context: Some(TicketContext {
             channel: "web".to_owned(),
             messages: vec![serde_json::json!({"text": "hi", "amount": 80.10})],
@@ -148,6 +153,7 @@ fn things_that_changed_are_written_over_and_what_is_over_is_gone() {
             let mut closed = ticket("tkt_1", 1, "c1");
             closed.status = TicketStatus::Closed;
             closed.description = None;
+            closed.close_as(ClosedAs::Merged, Some("tkt_9".to_owned()), at(5));
             closed.tags.clear();
             write.tickets = vec![Arc::new(closed)];
             let mut settled = escalation("esc_1", "c1");

@@ -32,7 +32,6 @@ fn delivery(id: &str, kind: NoticeKind, (channel, at): (&str, Timestamp)) -> Del
             at,
             not_before: None,
             look_up: None,
-        },
         }),
     }
 }

@@ -1,6 +1,10 @@
 //! Erasing: a conversation is blanked where it stands, and a person's labels go.
 
-use super::{batches::ticket, *};
+use super::{
+    batches::ticket,
+    tickets::{comment, found},
+    *,
+};
 use crate::domain::person::Person;
 
 #[test]
@@ -27,6 +31,7 @@ fn a_conversation_is_blanked_and_the_others_stay() {
         let blanked = Blanked {
             events: 2,
             tickets: 1,
+            comments: 0,
             escalations: 0,
             requests: 0,
         };
@@ -56,6 +61,33 @@ fn a_conversation_is_blanked_and_the_others_stay() {
                 .map(|seen| seen.digest),
             Some([7; 16])
         );
+    });
+}
+
+#[test]
+fn what_was_said_about_a_ticket_goes_with_the_words_that_find_it() {
+    on_each(|scratch| {
+        let store = scratch.store();
+        let daemon = register(&store, "one");
+        let mut writer = store.writer().expect("connects");
+        commit_with(&mut writer, daemon, &[("c1", "a")], |write| {
+            write.tickets.push(Arc::new(ticket("tkt_1", 1, "c1")));
+            let mut other = comment("cmt_2", 2, "here to stay");
+            other.conversation_id = "c2".to_owned();
+            write.comments = vec![Arc::new(comment("cmt_1", 1, "IBAN GB33")), Arc::new(other)];
+        })
+        .expect("commits");
+        let mut desk = store.desk();
+        assert_eq!(found(&mut desk, "iban"), [1]);
+        let blanked = desk.conversation_blank("c1", "customer.erased");
+        assert_eq!(blanked.map(|blanked| blanked.comments), Ok(1));
+        let said = desk.comment("cmt_1").expect("reads").expect("there");
+        assert_eq!((&*said.body, &*said.by.id), ("(erased)", "(erased)"));
+        for word in ["iban", "broken"] {
+            assert_eq!(found(&mut desk, word), [0; 0], "{word}");
+        }
+        let kept = desk.comment("cmt_2").expect("reads").expect("there");
+        assert_eq!(kept.body, "here to stay");
     });
 }
 

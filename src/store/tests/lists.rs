@@ -76,7 +76,7 @@ fn with_tickets(scratch: &Scratch) -> Reader {
             .map(|n| {
                 let mut row = ticket(&format!("tkt_{n}"), n, "c1");
                 if n % 2 == 0 {
-                    row.status = TicketStatus::Resolved;
+                    row.move_to(TicketStatus::Resolved, at(2)).expect("moves");
                     row.priority = Priority::Low;
                     row.team = None;
                     row.assignee = None;
@@ -98,8 +98,9 @@ fn tickets_are_listed_newest_first_and_by_what_is_asked() {
         let mut reader = with_tickets(scratch);
         let mut filter = TicketFilter::default();
         assert_eq!(numbers(&mut reader, &filter), [7, 6, 5, 4, 3, 2, 1]);
-        let cases: [(SetTicket, &str); 8] = [
-            (|filter, value| filter.status = value, "open"),
+        let cases: [(SetTicket, &str); 9] = [
+            (|filter, value| filter.status.extend(value), "open"),
+            (|filter, value| filter.customer = value, "cus-c1"),
             (|filter, value| filter.priority = value, "high"),
             (|filter, value| filter.team = value, "support"),
             (|filter, value| filter.assignee = value, "dana"),

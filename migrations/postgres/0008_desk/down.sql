@@ -1,0 +1,11 @@
+DROP TABLE ticket_words;
+DROP TABLE comments;
+DROP INDEX subjects_customer;
+DROP INDEX tickets_merged;
+DROP INDEX tickets_resolved;
+ALTER TABLE tickets
+    DROP COLUMN merged_into,
+    DROP COLUMN closed_as,
+    DROP COLUMN reopened,
+    DROP COLUMN resolved_at,
+    DROP COLUMN created_by;

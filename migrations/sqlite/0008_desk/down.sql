@@ -1,0 +1,10 @@
+DROP TABLE ticket_words;
+DROP TABLE comments;
+DROP INDEX subjects_customer;
+DROP INDEX tickets_merged;
+DROP INDEX tickets_resolved;
+ALTER TABLE tickets DROP COLUMN merged_into;
+ALTER TABLE tickets DROP COLUMN closed_as;
+ALTER TABLE tickets DROP COLUMN reopened;
+ALTER TABLE tickets DROP COLUMN resolved_at;
+ALTER TABLE tickets DROP COLUMN created_by;
