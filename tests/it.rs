@@ -26,6 +26,8 @@ mod channels;
 mod clock;
 #[path = "it/crashes.rs"]
 mod crashes;
+#[path = "it/desk.rs"]
+mod desk;
 #[path = "it/duplicates.rs"]
 mod duplicates;
 #[path = "it/first_run.rs"]

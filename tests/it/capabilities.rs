@@ -1,5 +1,5 @@
-//! What users are promised of actions, approvals, audit and roles, each with the test that
-//! holds it. A promise without its test fails here.
+//! What users are promised of actions, approvals, audit, roles and tickets, each with the test
+//! that holds it. A promise without its test fails here.
 
 use super::Source;
 
@@ -89,6 +89,55 @@ const PROMISES: &[(&str, &[&str])] = &[
     (
         "a rejection is explained and handed to a person",
         &["a_rejection_carries_its_reason_and_hands_the_conversation_to_a_person"],
+    ),
+    (
+        "a ticket at one click, or automatically, with its full context: channel, messages, profile, analysis",
+        &[
+            "a_ticket_from_a_conversation_has_its_full_context",
+            "the_life_of_a_ticket_at_the_command_line",
+            "built_in_actions_are_done_by_the_house_at_once",
+        ],
+    ),
+    (
+        "category-based routing to the right team, and to a person in it",
+        &["a_ticket_finds_its_team_by_category_and_there_a_person"],
+    ),
+    (
+        "a direct link back to the conversation",
+        &["a_keyword_escalates_with_a_ticket_in_full_context"],
+    ),
+    (
+        "internal team comments are invisible to the customer",
+        &[
+            "internal_team_comments_are_invisible_to_the_customer",
+            "an_internal_comment_never_leaves_and_a_public_one_is_told",
+        ],
+    ),
+    (
+        "open, in progress, waiting, resolved, closed, and back again",
+        &[
+            "the_moves_are_those_of_the_table",
+            "every_illegal_move_names_both_states",
+        ],
+    ),
+    (
+        "close the loop with the customer",
+        &[
+            "closing_the_loop_tells_the_customer_unless_told_otherwise",
+            "the_closing_message_is_configured_and_knows_the_customer",
+        ],
+    ),
+    (
+        "so many open, so many in progress, so many resolved today",
+        &["resolved_today_counts_what_is_still_so"],
+    ),
+    (
+        "tickets are assigned to teammates, tagged, and found",
+        &[
+            "a_null_takes_away_and_what_is_absent_stays",
+            "tickets_are_found_by_words_together_with_every_filter",
+            "a_search_finds_the_same_on_either_database",
+        ],
     ),
     (
         "batch similar operations",
