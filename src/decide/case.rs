@@ -29,8 +29,6 @@ use crate::{
 
 /// An event's time counts at most this much later than its intake.
 const MAX_AHEAD: Span = Span::from_secs(5);
-/// How many tickets that are done a conversation remembers.
-const MAX_FINISHED: usize = 8;
 
 /// Why a decision did not come to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,29 +215,9 @@ impl<'a> Case<'a> {
         if known.is_some_and(|known| !known.lists(&ticket)) {
             self.conversation_mut().list(&ticket);
         }
-        self.list_finished(&id, !is_unfinished);
         let ticket = Arc::new(ticket);
         self.tickets.insert(id, Arc::clone(&ticket));
         self.outcome.changes.push(Change::Ticket(ticket));
-    }
-
-    /// Keeps the conversation's list of tickets that are done and that a message may be about.
-    fn list_finished(&mut self, id: &str, is_finished: bool) {
-        let Some(known) = self.conversation() else {
-            return;
-        };
-        let is_listed = known.finished_tickets.iter().any(|known| known == id);
-        if is_finished && !is_listed {
-            let conversation = self.conversation_mut();
-            conversation.finished_tickets.push(id.to_owned());
-            if conversation.finished_tickets.len() > MAX_FINISHED {
-                let oldest = conversation.finished_tickets.remove(0);
-                conversation.clocked_tickets.remove(&oldest);
-            }
-        } else if !is_finished && is_listed {
-            let finished = &mut self.conversation_mut().finished_tickets;
-            finished.retain(|known| known != id);
-        }
     }
 
     /// Counts the unfinished tickets of `person` in `team`, this decision's own included.

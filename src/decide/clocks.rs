@@ -274,8 +274,8 @@ impl Case<'_> {
         let rule: Arc<str> = Arc::from(transition.pin.policy.as_str());
         let patch = TicketPatch {
             priority: level.priority.filter(|to| *to > ticket.priority),
-            assignee: level.assignee.clone(),
-            team: level.team.clone(),
+            assignee: level.assignee.clone().into(),
+            team: level.team.clone().into(),
             ..TicketPatch::default()
         };
         if patch != TicketPatch::default() {

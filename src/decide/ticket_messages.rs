@@ -3,6 +3,8 @@
 //! The customer's brings them back from waiting, reopens what was done, or begins another; anybody
 //! else's answers the customer. Both are told to the clocks.
 
+use serde_json::Map;
+
 use super::{Case, Stop, clocks::policy_of};
 use crate::domain::{
     actor::{Actor, ActorKind},
@@ -65,7 +67,7 @@ impl Case<'_> {
     /// Moves a ticket as the customer's message asks; tells whether another ticket is wanted.
     fn hear_customer(&mut self, ticket: &Ticket, author: &Actor) -> Result<bool, Stop> {
         let promised = self.promised(ticket);
-        let finished_at = Some(ticket.updated_at);
+        let finished_at = ticket.resolved_at;
         match on_customer_message(ticket, finished_at, policy_of(promised.as_ref()), self.time) {
             MessageMove::NewTicket => return Ok(true),
             MessageMove::Stay => {}
@@ -94,6 +96,7 @@ impl Case<'_> {
             team: before.team,
             assignee: before.assignee,
             tags: before.tags,
+            contact: Map::new(),
         };
         self.open_ticket(draft, author).map(drop)
     }

@@ -155,7 +155,9 @@ impl Conversation {
         } else if ticket.closed_as.is_none() {
             self.finished_tickets.push(id.clone());
             let surplus = self.finished_tickets.len().saturating_sub(MOST_FINISHED);
-            self.finished_tickets.drain(..surplus);
+            for forgotten in self.finished_tickets.drain(..surplus) {
+                self.clocked_tickets.remove(&forgotten);
+            }
         }
     }
 

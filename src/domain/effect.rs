@@ -275,8 +275,6 @@ pub struct TicketPatch {
     pub ticket_id: Option<String>,
     /// The new status.
     pub status: Option<TicketStatus>,
-    /// What the customer is told when it becomes resolved; empty: nothing; `None`: the usual.
-    pub message: Option<String>,
     /// The new priority.
     pub priority: Option<Priority>,
     /// The new category.

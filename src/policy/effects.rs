@@ -484,7 +484,6 @@ fn patch(map: &Map) -> TicketPatch {
     TicketPatch {
         ticket_id: text_at(map, "ticket_id"),
         status: text_at(map, "status").and_then(|text| TicketStatus::parse(&text)),
-        message: text_at(map, "message"),
         priority: priority(map),
         category: text_at(map, "category").into(),
         assignee: text_at(map, "assignee").into(),

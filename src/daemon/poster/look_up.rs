@@ -1,5 +1,7 @@
 //! What a post tells as it is when the post is made: digests and reports.
 
+use std::sync::Arc;
+
 use chrono_tz::Tz;
 
 use super::Inner;
@@ -31,14 +33,12 @@ impl Inner {
                 Some(LookUp::Digest { team, timezone }) => {
                     let made = reports::digest(&self.ground.store, team, zone(&timezone), now);
                     let made = made.await.map_err(|error| error.to_string())?;
-                    delivery.notice = Notice {
-                        at: delivery.notice.at,
-                        ..made
-                    };
+                    let at = delivery.notice.at;
+                    delivery.notice = Arc::new(Notice { at, ..made });
                 }
                 Some(LookUp::Report { wish, timezone }) => {
                     let (text, html) = self.report(&wish, zone(&timezone), now).await?;
-                    delivery.notice.text = text;
+                    Arc::make_mut(&mut delivery.notice).text = text;
                     page = html;
                 }
             }

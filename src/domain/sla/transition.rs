@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{BreachCause, ClockKey, ClockState, Pin, WarnAt};
-use crate::domain::time::{Span, Timestamp};
+use crate::domain::{
+    ticket::ClosedAs,
+    time::{Span, Timestamp},
+};
 
 /// Why a clock is cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -22,6 +25,16 @@ pub enum CancelReason {
     Policy,
     /// The approval is no longer wanted.
     Withdrawn,
+}
+
+impl From<ClosedAs> for CancelReason {
+    fn from(closed_as: ClosedAs) -> Self {
+        match closed_as {
+            ClosedAs::Merged => Self::Merged,
+            ClosedAs::Spam => Self::Spam,
+            ClosedAs::Deleted => Self::Deleted,
+        }
+    }
 }
 
 impl CancelReason {

@@ -41,6 +41,11 @@ fn of_ticket(change: impl FnOnce(&mut Ticket)) -> Facts {
         link: String::new(),
         created_at: now,
         updated_at: now,
+        created_by: "customer".to_owned(),
+        resolved_at: None,
+        reopened: 0,
+        closed_as: None,
+        merged_into: None,
         context: None,
     };
     change(&mut ticket);
