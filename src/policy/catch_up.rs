@@ -13,7 +13,7 @@ use crate::domain::time::{Span, Timestamp};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CatchUp {
-    /// All of them run, at most the last [`MOST`].
+    /// All of them run, at most the last hundred.
     All,
     /// The last one runs, unless it is older than a day or another is due already.
     #[default]

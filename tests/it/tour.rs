@@ -196,7 +196,7 @@ async fn the_tour_of_the_readme_runs_as_it_is_written() {
             eventually("the mended rule is in force", async || {
                 tour_place
                     .run("provost results --type policy.loaded")
-                    .contains("\"rules\":25")
+                    .contains("\"rules\":29")
                     .then_some(())
             })
             .await;
@@ -260,7 +260,7 @@ async fn before_a_step_of_the_refund(tour: &mut Tour, script: &str) {
         eventually("the rules and the action are in force", async || {
             let loaded = tour.run("provost results --type policy.loaded");
             let shown = tour.run("provost actions show refund");
-            (loaded.contains("\"rules\":26") && shown.contains("Pays money back")).then_some(())
+            (loaded.contains("\"rules\":30") && shown.contains("Pays money back")).then_some(())
         })
         .await;
     }
