@@ -159,7 +159,9 @@ impl Case<'_> {
     fn timezone_of(&self, rule: &str) -> String {
         let mut schedules = self.policy.schedules().iter();
         let found = schedules.find(|schedule| &*schedule.rule == rule);
-        found.map_or("UTC", |schedule| schedule.timezone.name()).to_owned()
+        found
+            .map_or("UTC", |schedule| schedule.timezone.name())
+            .to_owned()
     }
 
     /// Tells teammates what a rule says.

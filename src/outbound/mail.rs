@@ -199,9 +199,7 @@ fn compose(from: &str, mail: &Mail, now: Timestamp) -> Result<Message, SendFault
         .date(now.to_utc().into());
     let text = mail.text.clone();
     let message = match &mail.html {
-        Some(page) => {
-            building.multipart(MultiPart::alternative_plain_html(text, page.clone()))
-        }
+        Some(page) => building.multipart(MultiPart::alternative_plain_html(text, page.clone())),
         None => building.singlepart(SinglePart::plain(text)),
     };
     message.map_err(|error| SendFault::Refused(error.to_string()))

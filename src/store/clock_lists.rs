@@ -182,6 +182,10 @@ macro_rules! narrowed {
         let (mut query, filter) = ($query, $filter);
         query = match filter.state {
             None => query.filter(sql::<Bool>(IS_LIVE)),
+            // The condition of the partial index, where it holds.
+            Some(state) if state.is_live() => query
+                .filter(sql::<Bool>(IS_LIVE))
+                .filter(clocks::state.eq(state.as_str())),
             Some(state) => query.filter(clocks::state.eq(state.as_str())),
         };
         if let Some(metric) = filter.metric {
@@ -246,6 +250,8 @@ impl Reader {
         limit: i64,
     ) -> Result<ClockPage, StoreError> {
         let is_live = filter.state.is_none_or(ClockState::is_live);
+        let from = after.map_or(i64::MIN, |place| place.at.micros());
+        let to = after.map_or(i64::MAX, |place| place.at.micros());
         self.ask(|connection| {
             let rows: Vec<Row> = on!(connection, c => {
                 let joined = clocks::table
@@ -255,23 +261,33 @@ impl Reader {
                     .into_boxed::<Db>();
                 let mut query = narrowed!(joined, filter);
                 if is_live {
-                    query = query.order((
-                        clocks::due_at, clocks::owner, clocks::metric, clocks::cycle,
+                    // The bound has SQLite go by the index, where it would sort otherwise.
+                    query = query.filter(clocks::due_at.ge(from)).order((
+                        clocks::due_at,
+                        clocks::owner,
+                        clocks::metric,
+                        clocks::cycle,
                     ));
                     if let Some(place) = after {
-                        query = query.filter(clocks::due_at.ge(place.at.micros()));
-                        query = after!(query, place,
-                            "(clocks.due_at, clocks.owner, clocks.metric, clocks.cycle) > (");
+                        query = after!(
+                            query,
+                            place,
+                            "(clocks.due_at, clocks.owner, clocks.metric, clocks.cycle) > ("
+                        );
                     }
                 } else {
-                    query = query.filter(clocks::ended_at.is_not_null()).order((
-                        clocks::ended_at.desc(), clocks::owner.desc(),
-                        clocks::metric.desc(), clocks::cycle.desc(),
+                    query = query.filter(clocks::ended_at.le(to)).order((
+                        clocks::ended_at.desc(),
+                        clocks::owner.desc(),
+                        clocks::metric.desc(),
+                        clocks::cycle.desc(),
                     ));
                     if let Some(place) = after {
-                        query = query.filter(clocks::ended_at.le(place.at.micros()));
-                        query = after!(query, place,
-                            "(clocks.ended_at, clocks.owner, clocks.metric, clocks.cycle) < (");
+                        query = after!(
+                            query,
+                            place,
+                            "(clocks.ended_at, clocks.owner, clocks.metric, clocks.cycle) < ("
+                        );
                     }
                 }
                 query.load(c)?
@@ -390,15 +406,16 @@ impl Reader {
     ) -> Result<Vec<(String, SubjectId)>, StoreError> {
         let after = Owner::Ticket(after.to_owned()).label();
         self.ask(|connection| {
-            let rows: Vec<(String, String)> = on!(connection, c => {
+            let rows: Vec<(String, Option<String>)> = on!(connection, c => {
                 let mut query = clocks::table
-                    .filter(sql::<Bool>(IS_LIVE))
+                    .group_by(clocks::owner)
+                    .select((clocks::owner, diesel::dsl::min(clocks::subject)))
+                    // Not by the state: in order of the owners there is no index over what is live.
+                    .filter(clocks::ended_at.is_null())
                     .filter(clocks::owner.gt(after))
                     // `;` follows `:`.
                     .filter(clocks::owner.lt("ticket;"))
-                    .select((clocks::owner, clocks::subject))
-                    .distinct()
-                    .order((clocks::owner, clocks::subject))
+                    .order(clocks::owner)
                     .limit(limit)
                     .into_boxed::<Db>();
                 if let Some(policy) = policy {
@@ -408,7 +425,7 @@ impl Reader {
             });
             let tickets = rows.into_iter().filter_map(|(label, subject)| {
                 let id = label.strip_prefix("ticket:")?.to_owned();
-                Some((id, SubjectId::from(subject)))
+                Some((id, SubjectId::from(subject?)))
             });
             Ok(tickets.collect())
         })

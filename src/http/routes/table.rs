@@ -13,9 +13,9 @@ use super::{
 use crate::{
     domain::access::Verb,
     http::{
-        actions, anomalies, approvals, asyncapi, audit, channels, comments, conversations, customers,
-        delegations, escalations, events, export, intake, leads, openapi, parked, policy, reports,
-        requests, results, sla, status, story, tickets,
+        actions, anomalies, approvals, asyncapi, audit, channels, comments, conversations,
+        customers, delegations, escalations, events, export, intake, leads, openapi, parked,
+        policy, reports, requests, results, sla, status, story, tickets,
     },
 };
 

@@ -1,19 +1,35 @@
 //! Clocks over the API: listed, explained, moved to another policy by whoever may, and reported.
 
+use chrono::Timelike;
 use serde_json::{Value, json};
 
+use super::requests;
 use crate::{
     clock::Clock,
     domain::time::{Span, Timestamp},
     http::testing::{Answer, Place, message},
 };
 
-const GOLD: &str = r#"
-calendar("berlin", #{ timezone: "Europe/Berlin", hours: #{ daily: ["00:00-12:00", "13:00-24:00"] } });
-sla("Gold", #{ calendar: "berlin",
-    high: #{ first_response: "1h", resolution: "100h" },
-});
-"#;
+/// Promises under a calendar of Tokyo that is closed for the one hour which lies about half a day back,
+/// so that no test meets its edges.
+fn gold() -> String {
+    let now = Clock::machine().now().to_utc();
+    let hour = (now.with_timezone(&chrono_tz::Asia::Tokyo).hour() + 12) % 24;
+    let mut open = Vec::new();
+    if hour > 0 {
+        open.push(format!("\"00:00-{hour:02}:00\""));
+    }
+    if hour < 23 {
+        open.push(format!("\"{:02}:00-24:00\"", hour + 1));
+    }
+    format!(
+        r#"
+calendar("tokyo", #{{ timezone: "Asia/Tokyo", hours: #{{ daily: [{}] }} }});
+sla("Gold", #{{ calendar: "tokyo", high: #{{ first_response: "1h", resolution: "100h" }} }});
+"#,
+        open.join(", ")
+    )
+}
 
 /// Promises less to answer, and nothing to resolve.
 const OTHER: &str = r#"
@@ -23,7 +39,7 @@ sla("Plain", #{ high: #{ first_response: "200h" } });
 /// Starts a daemon with the policy `Gold`.
 async fn place() -> Place {
     let place = Place::start().await;
-    under(&place, GOLD).await;
+    under(&place, &gold()).await;
     place
 }
 
@@ -112,7 +128,7 @@ async fn clocks_are_listed_as_they_stand_now() {
             &first["calendar"],
             &first["cycle"]
         ),
-        (&json!(1), &json!("high"), &json!("berlin"), &json!(1))
+        (&json!(1), &json!("high"), &json!("tokyo"), &json!(1))
     );
     assert!(
         first["percent"]
@@ -184,7 +200,7 @@ async fn every_interval_counted_and_skipped_is_explained() {
     let clock = &told.body["clocks"][1];
     assert_eq!(
         (&clock["metric"], &clock["timezone"]),
-        (&json!("resolution"), &json!("Europe/Berlin"))
+        (&json!("resolution"), &json!("Asia/Tokyo"))
     );
     let intervals = clock["intervals"].as_array().expect("intervals");
     let counted: i64 = intervals
@@ -197,8 +213,8 @@ async fn every_interval_counted_and_skipped_is_explained() {
         .filter(|one| one["why"] == "closed")
         .collect();
     assert_eq!(closed.len(), 1, "{clock}");
-    let noon = closed[0]["from_local"].as_str().expect("a local time");
-    assert!(noon.contains("T12:00:00+0"), "{noon}");
+    let local = closed[0]["from_local"].as_str().expect("a local time");
+    assert!(local.ends_with(":00:00+09:00"), "{local}");
     for pair in intervals.windows(2) {
         assert_eq!(pair[0]["to"], pair[1]["from"]);
     }
@@ -215,6 +231,45 @@ async fn every_interval_counted_and_skipped_is_explained() {
     assert_eq!(by_id.body["clocks"][0]["metric"], "first_response");
     let none = place.ask("GET", "/v1/sla/apr_none/explain", None).await;
     assert_eq!(none.status, 404, "{}", none.body);
+    place.end().await;
+}
+
+const TIMED: &str = r#"
+approval("Leads", #{ action: "keep_lead", approvers: ["manager"], target: "1h" });
+"#;
+
+#[tokio::test]
+async fn clocks_of_approvals_stand_beside_those_of_tickets() {
+    let place = requests::place().await;
+    under(&place, TIMED).await;
+    let wanted = json!({"request_id": "r-1", "params": {"email": "a@b.example"}});
+    requests::request(&place, "keep_lead", wanted).await;
+    let listed = place.ask("GET", "/v1/sla", None).await.body;
+    let clock = &listed["items"][0];
+    assert_eq!(
+        (&clock["metric"], &clock["policy"], &clock["number"]),
+        (&json!("approval"), &json!("Leads"), &Value::Null),
+        "{listed}"
+    );
+    let id = clock["approval_id"].as_str().expect("an id");
+    let told = place
+        .ask("GET", &format!("/v1/sla/{id}/explain"), None)
+        .await
+        .body;
+    assert_eq!(
+        (
+            &told["approval_id"],
+            &told["clocks"][0]["transitions"][0]["kind"]
+        ),
+        (&json!(id), &json!("started")),
+        "{told}"
+    );
+    // It is there, and has no clock.
+    let untimed = place.ask("GET", "/v1/sla/r-1/explain", None).await;
+    assert_eq!(
+        (untimed.status, &untimed.body),
+        (200, &json!({"request_id": "r-1", "clocks": []}))
+    );
     place.end().await;
 }
 
@@ -236,8 +291,14 @@ async fn running_clocks_stay_as_promised_until_they_are_repinned() {
     }
     assert_eq!(counts(&repin(&place, json!({})).await), [3, 0, 0]);
     under(&place, OTHER).await;
+    // What was promised is kept, and still counts by its own calendar.
     let before = place.ask("GET", "/v1/sla", None).await.body;
     assert_eq!(before["items"][0]["policy"], "Gold");
+    let elapsed = before["items"][0]["elapsed_ms"].as_i64();
+    assert!(
+        elapsed.is_some_and(|elapsed| elapsed >= 3_600_000),
+        "{before}"
+    );
     let seen = repin(&place, json!({"limit": 2})).await;
     assert_eq!(counts(&seen), [3, 6, 0]);
     let items = seen.body["items"].as_array().expect("items");

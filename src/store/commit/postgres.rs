@@ -132,14 +132,8 @@ impl Statement for Usual {
 struct WithRest;
 
 impl Statement for WithRest {
-    const TEXT: &'static str = concat!(
-        usual!(),
-        rest!(),
-        clocks!(),
-        notices!(),
-        desk!(),
-        answer!()
-    );
+    const TEXT: &'static str =
+        concat!(usual!(), rest!(), clocks!(), notices!(), desk!(), answer!());
     type Row = (BigInt, BigInt);
 }
 
