@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     auth::Owner,
     extract::{Asked, Named},
-    page::{self, PageQuery, shown},
+    page::{self, shown},
     problem::{Kind, Problem},
     state::Api,
 };
@@ -22,25 +22,41 @@ use crate::{
     store::{DeliveryFilter, Reader},
 };
 
+/// The query of the channels.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    limit: Option<i64>,
+    after: Option<String>,
+}
+
 /// Lists the channels of the configuration by name, each with how it is doing.
 pub(super) async fn list(
     State(api): State<Api>,
-    Asked(query): Asked<PageQuery>,
+    Asked(query): Asked<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
-    query.page()?;
+    let limit = usize::try_from(page::limit(query.limit)?).unwrap_or(usize::MAX);
     let settings = std::sync::Arc::clone(&api.app.in_force.ruling().settings);
     let (states, pending) = api
         .read(|reader| Ok((reader.channel_states()?, reader.deliveries_pending()?)))
         .await?;
+    let is_after = |name: &str| query.after.as_deref().is_none_or(|after| name > after);
     let channels = settings.notices.channels.values();
+    let mut channels = channels
+        .filter(|channel| is_after(&channel.name))
+        .peekable();
     let items: Vec<Value> = channels
+        .by_ref()
+        .take(limit)
         .map(|channel| {
             let state = states.get(&channel.name).cloned().unwrap_or_default();
             let pending = pending.get(&channel.name).copied().unwrap_or(0);
             channel_shown(channel, &state, pending)
         })
         .collect();
-    Ok(Json(json!({ "items": items, "next": null })))
+    let last = items.last().filter(|_| channels.peek().is_some());
+    let next = last.map(|last| last["name"].clone());
+    Ok(Json(json!({ "items": items, "next": next })))
 }
 
 fn channel_shown(channel: &Channel, state: &ChannelState, pending: i64) -> Value {

@@ -201,7 +201,7 @@ pub(super) const EFFECTS: &[EffectForm] = &[
     },
     EffectForm {
         name: "notify",
-        doc: "Tells teammates.",
+        doc: "Tells teammates: people in the app, and by mail where that is configured; a channel, and that of a team, by a post there.",
         takes: Arguments::Values(&[
             required("to", Takes::Recipients, "whom"),
             required("text", Takes::Text, "what"),

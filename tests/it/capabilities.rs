@@ -143,6 +143,15 @@ const PROMISES: &[(&str, &[&str])] = &[
         "batch similar operations",
         &["what_shares_a_call_is_sent_again_as_it_was_after_a_crash"],
     ),
+    (
+        "alerts reach the team's channels: in their form, at their pace, without one holding up another",
+        &[
+            "each_kind_of_channel_gets_what_it_understands",
+            "a_dead_channel_delays_no_other",
+            "the_three_breaches_of_a_standstill_are_one_digest_each_with_its_own_time",
+            "killed_at_every_step_no_notice_is_lost_and_none_is_doubled_without_the_mark",
+        ],
+    ),
 ];
 
 #[test]

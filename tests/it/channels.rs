@@ -13,6 +13,7 @@ use crate::support::{
     ledger::message,
     on_both_databases,
     place::within,
+    relay::{Letter, Relay},
     soak,
     stub::{Call, Stub},
     verify::audit_verifies,
@@ -418,5 +419,61 @@ async fn a_channel_can_be_a_queue_on_the_broker() {
             published.routing_key == "notice.board" && published.text("type") == "notice.posted"
         })
         .await;
+    daemon.stop().await;
+}
+
+/// What is configured beside a relay: people with and without an address, and a channel that is mail.
+fn mailing(relay: &Relay) -> String {
+    let server = format!(
+        "url = \"{}\"\nfrom = \"Desk <desk@example.com>\"\nallow_addresses = [\"127.0.0.0/8\"]",
+        relay.url
+    );
+    format!(
+        "conversation_url = \"https://chat.example.com/c/{{{{conversation_id}}}}\"\n\
+         [people.dana]\nemail = \"dana@example.com\"\n[people.lee]\n[people.owner]\n\
+         [teams.support]\nmembers = [\"dana\", \"lee\"]\n\
+         [channels.night]\nkind = \"email\"\nto = [\"a@example.com\", \"b@example.com\"]\n{server}\n\
+         [notices.mail]\n{server}"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_are_told_by_mail_where_they_have_an_address() {
+    let relay = Relay::start().await;
+    let mut rig = Rig::embedded(Kind::Sqlite);
+    rig.settings(&mailing(&relay));
+    tell(&rig, &["@support", "#night"]);
+    let mut daemon = rig.start().await;
+    daemon.deliver(&[message("e1", "c1", "Grüße")]).await;
+    let deliveries = all_over(&daemon).await;
+    let channels: BTreeSet<&str> = deliveries
+        .iter()
+        .filter_map(|one| one["channel"].as_str())
+        .collect();
+    assert_eq!(channels, BTreeSet::from(["@dana", "night"]));
+    let mut letters = relay.letters();
+    letters.sort_by_key(|letter| letter.to.len());
+    let to: Vec<&[String]> = letters.iter().map(|letter| &*letter.to).collect();
+    assert_eq!(
+        to,
+        [
+            &["dana@example.com".to_owned()][..],
+            &["a@example.com".to_owned(), "b@example.com".to_owned()]
+        ]
+    );
+    let Letter { text, .. } = &letters[0];
+    for line in [
+        "Subject: Tell",
+        "From: Desk <desk@example.com>",
+        "https://chat.example.com/c/c1",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    let told = daemon.list("/v1/results?type=notice.posted").await;
+    assert_eq!(
+        told[0]["data"]["to"],
+        json!(["dana", "lee"]),
+        "and in the app"
+    );
     daemon.stop().await;
 }

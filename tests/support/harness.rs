@@ -19,6 +19,7 @@ pub(crate) mod database;
 pub(crate) mod ledger;
 pub(crate) mod place;
 pub(crate) mod proxy;
+pub(crate) mod relay;
 pub(crate) mod rig;
 pub(crate) mod stub;
 pub(crate) mod verify;

@@ -85,6 +85,19 @@ async fn a_channel_is_tried_and_what_came_of_it_is_told() {
         shown[1].starts_with(r#""desk" "slack" "failing""#),
         "{shown:?}"
     );
+    let page = place.ask("GET", "/v1/channels?limit=1", None).await.body;
+    assert_eq!(
+        (&page["items"][0]["name"], &page["next"]),
+        (&json!("board"), &json!("board"))
+    );
+    let page = place
+        .ask("GET", "/v1/channels?after=board", None)
+        .await
+        .body;
+    assert_eq!(
+        (&page["items"][0]["name"], &page["next"]),
+        (&json!("desk"), &Value::Null)
+    );
     let status = place.ask("GET", "/v1/status", None).await.body;
     let failing = &status["channels_failing"];
     assert_eq!(failing["board"]["error"], "no broker is configured");

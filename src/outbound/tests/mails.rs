@@ -319,3 +319,28 @@ async fn a_mail_server_is_looked_up_once_and_reached_there() {
     }
     assert_eq!(stub.connections.load(Ordering::SeqCst), 1);
 }
+
+#[tokio::test]
+async fn a_mail_to_several_goes_out_once_to_each() {
+    let (stub, heard) = WILLING.start().await;
+    let mail = mail::Mail {
+        to: vec!["ann@example.org".to_owned(), "bob@example.org".to_owned()],
+        ..mail()
+    };
+    let url = SecretString::from(format!("smtp://{}", stub.address));
+    let listed = [Network::parse("127.0.0.0/8").expect("a network")];
+    let outbound = outbound();
+    let post = (&url, "desk@example.com");
+    let ended = outbound.mail(&mail, post, &listed, Duration::from_secs(1));
+    assert_eq!(ended.await.expect("an answer").status, 200);
+    let heard = heard.lock().expect("nobody panicked").clone();
+    let to: Vec<&String> = heard
+        .iter()
+        .filter(|line| line.starts_with("RCPT"))
+        .collect();
+    assert_eq!(
+        to,
+        ["RCPT TO:<ann@example.org>", "RCPT TO:<bob@example.org>"]
+    );
+    assert_eq!(heard.iter().filter(|line| *line == "DATA").count(), 1);
+}
