@@ -116,10 +116,11 @@ impl Tour {
 impl Drop for Tour {
     fn drop(&mut self) {
         self.kill();
-        let other = fs::read_to_string(self.place.path().join("pay.pid"));
-        if let Ok(pid) = other {
-            // The system that the refund plays with, should the tour have broken off.
-            let _ = Command::new("kill").arg(pid.trim()).output();
+        // The systems that are played with, should the tour have broken off.
+        for other in ["pay.pid", "chat.pid"] {
+            if let Ok(pid) = fs::read_to_string(self.place.path().join(other)) {
+                let _ = Command::new("kill").arg(pid.trim()).output();
+            }
         }
     }
 }
@@ -213,7 +214,24 @@ async fn the_tour_of_the_readme_runs_as_it_is_written() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_refund_of_the_readme_runs_as_it_is_written() {
-    let place = Place::new("refund");
+    let commands = walk("## A refund, governed", "8099", before_a_step_of_the_refund);
+    assert!(commands.await >= 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_promise_of_the_readme_runs_as_it_is_written() {
+    let commands = walk(
+        "## A promise, and who hears when it breaks",
+        "8098",
+        before_a_step_of_the_promise,
+    );
+    assert!(commands.await >= 6);
+}
+
+/// Runs a section on a fresh daemon, with a free port in place of the one that it names; gives how
+/// many commands it has.
+async fn walk(title: &str, named_port: &str, before: impl AsyncFn(&mut Tour, &str)) -> usize {
+    let place = Place::new("tour");
     for folder in ["rules", "config"] {
         copy_folder(&of_package(folder), &place.path().join(folder));
     }
@@ -225,7 +243,7 @@ async fn the_refund_of_the_readme_runs_as_it_is_written() {
     };
     let port = free_port().to_string();
     tour.start().await;
-    let mut blocks = section("## A refund, governed").into_iter().peekable();
+    let mut blocks = section(title).into_iter().peekable();
     let mut commands = 0;
     while let Some(block) = blocks.next() {
         let shown = match blocks.peek() {
@@ -234,8 +252,8 @@ async fn the_refund_of_the_readme_runs_as_it_is_written() {
             }
             _ => String::new(),
         };
-        let script = block.text.replace("8099", &port);
-        before_a_step_of_the_refund(&mut tour, &script).await;
+        let script = block.text.replace(named_port, &port);
+        before(&mut tour, &script).await;
         commands += 1;
         let output = tour.run(&script);
         assert!(
@@ -243,7 +261,28 @@ async fn the_refund_of_the_readme_runs_as_it_is_written() {
             "{script}\ngave:\n{output}\nthe README shows:\n{shown}"
         );
     }
-    assert!(commands >= 10);
+    commands
+}
+
+/// Waits as long as a reader takes.
+async fn before_a_step_of_the_promise(tour: &mut Tour, script: &str) {
+    if script.starts_with("provost channels test") {
+        eventually("the channel and the promise are in force", async || {
+            let channels = tour.run("provost channels list");
+            let loaded = tour.run("provost results --type policy.loaded");
+            let is_in_force = channels.contains("support") && loaded.contains("\"rules\":");
+            (is_in_force && tour.run("provost rules list").contains("Parcels")).then_some(())
+        })
+        .await;
+    }
+    if script.starts_with("cat chat.log") {
+        let chat = tour.place.path().join("chat.log");
+        eventually("the chat has heard of it", async || {
+            let text = fs::read_to_string(&chat).unwrap_or_default();
+            text.contains("overdue").then_some(())
+        })
+        .await;
+    }
 }
 
 /// Does what a reader does between two steps, or waits as long as a reader takes.
