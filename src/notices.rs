@@ -1,7 +1,7 @@
 //! Notices as they look in a channel: (channel, what is to be said) → what to send.
 //!
 //! Pure, one file a kind. Each holds to what its vendor publishes: what is too long is cut, and says
-//! how much is left out. What customers have said names nobody and forms no link: it is written
+//! how much is left out. What customers have said calls nobody and is no markup: it is written
 //! for its place, and the templates' own text stays as the operations team has it.
 //! Sending, and when, is `crate::daemon`'s; what an answer means is [`meaning`].
 

@@ -108,8 +108,9 @@ impl Heart {
                 } else {
                     desk.executions_hand_over(NOBODY, held.id)?
                 };
+                let orphans = desk.channels_take_orphans(held.id)?;
                 Ok((
-                    (is_held, unsent),
+                    (is_held, unsent, orphans),
                     desk.daemons()?,
                     desk.policy_current_version()?,
                     desk.now()?,
@@ -117,9 +118,10 @@ impl Heart {
             })
             .await;
         match beaten {
-            Ok(((is_held, unsent), daemons, current, now)) => {
+            Ok(((is_held, unsent, orphans), daemons, current, now)) => {
                 let unsent: Vec<_> = unsent.into_iter().map(Arc::new).collect();
                 self.dispatch.take(&unsent);
+                self.poster.adopt(orphans);
                 if !is_held {
                     self.register_again().await;
                 }

@@ -120,13 +120,7 @@ impl Gathered {
             }
             Change::Reserve(key, reservation) => self.reserve(key, reservation, true),
             Change::Release(key, reservation) => self.reserve(key, reservation, false),
-            Change::Tally(tallied) => {
-                let place = (tallied.of.clone(), tallied.hour);
-                match self.tallies.entry(place) {
-                    Entry::Vacant(entry) => drop(entry.insert(tallied.clone())),
-                    Entry::Occupied(mut entry) => entry.get_mut().added.add(tallied.added),
-                }
-            }
+            Change::Tally(tallied) => self.tally(tallied),
             Change::TeamTurn(team) => {
                 let turn = world.teams.get(team).map_or(0, |load| load.turn);
                 self.teams.insert(team.clone(), turn);
@@ -154,6 +148,14 @@ impl Gathered {
                 delivery: Arc::clone(delivery),
                 is_new,
             }),
+        }
+    }
+
+    fn tally(&mut self, tallied: &Tallied) {
+        let place = (tallied.of.clone(), tallied.hour);
+        match self.tallies.entry(place) {
+            Entry::Vacant(entry) => drop(entry.insert(tallied.clone())),
+            Entry::Occupied(mut entry) => entry.get_mut().added.add(tallied.added),
         }
     }
 

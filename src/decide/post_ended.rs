@@ -2,6 +2,8 @@
 //!
 //! A chat's webhook cannot promise that it posts once. What may have been posted is repeated, marked
 //! so, and said to be unknown each time; after [`MOST_AMBIGUOUS`] such attempts it stays unknown.
+//! Whoever takes a post over from a daemon that died repeats it more often, marked as well: most
+//! of those were never made.
 
 use std::sync::Arc;
 
@@ -104,8 +106,9 @@ impl PostEnded {
                 self.again(case, post, drawn.max(asked.unwrap_or_default()));
                 false
             }
+            // That a daemon died says nothing about the channel.
             PostEnd::Perhaps { .. } | PostEnd::Adopted
-                if may_retry && ambiguous < MOST_AMBIGUOUS =>
+                if may_retry && (self.end == PostEnd::Adopted || ambiguous < MOST_AMBIGUOUS) =>
             {
                 for delivery in &post {
                     case.publish_notification("notification.unknown", delivery, self.end.detail());

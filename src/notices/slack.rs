@@ -47,9 +47,16 @@ pub(super) fn payload(post: &Post<'_>) -> Value {
         blocks.push(json!({"type": "context", "elements": notes}));
     }
     json!({
-        "text": cut(&format!("{}: {}", said.title, said.text), MOST_FALLBACK),
+        "text": cut(&fallback(&said), MOST_FALLBACK),
         "blocks": blocks, "unfurl_links": false, "unfurl_media": false,
     })
+}
+
+fn fallback(said: &Said) -> String {
+    match said.text.as_str() {
+        "" => said.title.clone(),
+        text => format!("{}: {text}", said.title),
+    }
 }
 
 fn notes(said: &Said) -> Vec<Value> {

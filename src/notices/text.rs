@@ -113,8 +113,10 @@ fn of_many(many: &[Delivery], write: Write, room: Room) -> Said {
     let mut shown = 0;
     let rest = |shown: usize| format!("… and {} more", many.len() - shown);
     for Delivery { notice, .. } in many.iter().take(MOST_LINES) {
-        let what = line(&format!("{} – {}", notice.title, notice.text));
-        let line = cut(&write(&what), MOST_LINE);
+        let words = [&notice.title, &notice.text].map(|text| line(text));
+        let said: Vec<&str> = words.iter().map(String::as_str).collect();
+        let said = said.into_iter().filter(|text| !text.is_empty());
+        let line = cut(&write(&said.collect::<Vec<_>>().join(" – ")), MOST_LINE);
         let line = format!("{}  {line}\n", time(notice.at));
         let room_left = room.text.saturating_sub(length(&rest(shown)));
         if length(&text) + length(&line) > room_left {

@@ -19,7 +19,7 @@ use super::{
     journal::MOST_DELETED,
     reader::{Desk, Listing, Page, Reader},
     requests::{NOBODY, document},
-    schema::{channels, deliveries},
+    schema::{channels, daemons, deliveries},
 };
 use crate::domain::{
     delivery::{ChannelState, Delivery, DeliveryState},
@@ -231,8 +231,7 @@ impl Reader {
             let rows: Vec<(String, String)> = on!(connection, c => channels::table
                 .select((channels::name, channels::body))
                 .load(c)?);
-            let state = |(name, body): (String, String)| Ok((name, document("channels", &body)?));
-            rows.into_iter().map(state).collect()
+            states(rows)
         })
     }
 
@@ -255,8 +254,7 @@ impl Reader {
                 .filter(channels::daemon.eq(daemon))
                 .select((channels::name, channels::body))
                 .load(c)?);
-            let state = |(name, body): (String, String)| Ok((name, document("channels", &body)?));
-            rows.into_iter().map(state).collect()
+            states(rows)
         })
     }
 }
@@ -274,8 +272,24 @@ impl Desk {
                 .set(channels::daemon.eq(to))
                 .returning((channels::name, channels::body))
                 .get_results(c)?);
-            let state = |(name, body): (String, String)| Ok((name, document("channels", &body)?));
-            rows.into_iter().map(state).collect()
+            states(rows)
+        })
+    }
+
+    /// Gives a daemon the channels to which one posted whose row is gone, and gives them: it was
+    /// taken over while it seemed dead, woke up, began a post, and died.
+    pub fn channels_take_orphans(
+        &mut self,
+        to: i64,
+    ) -> Result<Vec<(String, ChannelState)>, StoreError> {
+        self.transact(|connection| {
+            let rows: Vec<(String, String)> = on!(connection, c => diesel::update(channels::table)
+                .filter(channels::daemon.ne(NOBODY))
+                .filter(channels::daemon.ne_all(daemons::table.select(daemons::id)))
+                .set(channels::daemon.eq(to))
+                .returning((channels::name, channels::body))
+                .get_results(c)?);
+            states(rows)
         })
     }
 
@@ -300,6 +314,13 @@ impl Desk {
             })
         })
     }
+}
+
+fn states<C: FromIterator<(String, ChannelState)>>(
+    rows: Vec<(String, String)>,
+) -> Result<C, StoreError> {
+    let state = |(name, body): (String, String)| Ok((name, document("channels", &body)?));
+    rows.into_iter().map(state).collect()
 }
 
 /// Takes what was said out of the deliveries that a subject caused; what waits is not posted any more.

@@ -391,6 +391,7 @@ table! {
     }
 }
 
+allow_tables_to_appear_in_same_query!(channels, daemons);
 allow_tables_to_appear_in_same_query!(daemons, journal);
 allow_tables_to_appear_in_same_query!(audit, audit_rules);
 allow_tables_to_appear_in_same_query!(clocks, tickets);

@@ -22,6 +22,7 @@ use crate::support::{
 on_both_databases!(
     a_dead_channel_delays_no_other,
     each_kind_of_channel_gets_what_it_understands,
+    breaches_that_waited_are_one_post_in_the_order_of_their_times,
     killed_at_every_step_no_notice_is_lost_and_none_is_doubled_without_the_mark,
     what_a_channel_says_is_heeded,
     whoever_tries_a_channel_is_told_what_came_of_it,
@@ -199,6 +200,52 @@ async fn a_dead_channel_delays_no_other(kind: Kind) {
     daemon.stop().await;
 }
 
+/// Three clocks ran out while no daemon was there to tell of it.
+async fn breaches_that_waited_are_one_post_in_the_order_of_their_times(kind: Kind) {
+    let stub = Stub::start().await;
+    let mut rig = Rig::embedded(kind);
+    channel(&mut rig, ("desk", "slack"), &stub, "ok");
+    let mut daemon = rig.start().await;
+    daemon.stop().await;
+    for (id, minute) in [("b", 10), ("a", 5), ("c", 20)] {
+        let at = 1_763_892_000_000_000_i64 + minute * 60_000_000;
+        let notice = json!({
+            "kind": "sla_breached", "about": format!("tkt_{id}"), "title": format!("Ticket {id}"),
+            "text": "is overdue", "at": format!("2025-11-23T10:{minute:02}:00Z"),
+        });
+        rig.database.execute(&format!(
+            "INSERT INTO deliveries (delivery_id, notice_id, channel, kind, about, subject, rank, at, \
+             notice, state, attempts, ambiguous, not_before, updated_at) VALUES ('dlv_{id}', \
+             'ntc_{id}', 'desk', 'sla_breached', 'tkt_{id}', 'c1', 0, {at}, '{notice}', 'pending', \
+             0, 0, {at}, {at})"
+        ));
+    }
+    let mut daemon = rig.start().await;
+    let deliveries = all_over(&daemon).await;
+    assert!(
+        deliveries.iter().all(|one| one["state"] == "sent"),
+        "{deliveries:?}"
+    );
+    let calls = came(&stub, "ok");
+    assert_eq!(calls.len(), 1, "one digest");
+    let said = calls[0].body["blocks"][1]["text"]["text"]
+        .as_str()
+        .expect("a text");
+    assert_eq!(
+        said,
+        "2025-11-23 10:05:00 UTC  Ticket a – is overdue\n\
+         2025-11-23 10:10:00 UTC  Ticket b – is overdue\n\
+         2025-11-23 10:20:00 UTC  Ticket c – is overdue"
+    );
+    let told = daemon.list("/v1/results?type=notification.sent").await;
+    let about: BTreeSet<&str> = told
+        .iter()
+        .filter_map(|event| event["data"]["about"].as_str())
+        .collect();
+    assert_eq!(about, BTreeSet::from(["tkt_a", "tkt_b", "tkt_c"]));
+    daemon.stop().await;
+}
+
 async fn what_a_channel_says_is_heeded(kind: Kind) {
     let stub = Stub::start().await;
     let mut rig = Rig::embedded(kind);
@@ -318,6 +365,10 @@ async fn killed_at_every_step_no_notice_is_lost_and_none_is_doubled_without_the_
         (waiting == 0).then_some(())
     })
     .await;
+    // Of what is unknown it was said, each time, that it may not have been posted.
+    let unknown = daemon.list("/v1/deliveries?state=unknown").await;
+    texts.retain(|text| unknown.iter().all(|one| one["text"] != **text));
+    assert!(texts.len() > kills, "{} are unknown", unknown.len());
     posted_as_promised(&stub, &texts);
     assert_eq!(daemon.list("/v1/deliveries?state=failed").await.len(), 0);
     audit_verifies(&daemon).await;

@@ -462,6 +462,26 @@ fn what_may_have_been_posted_is_repeated_as_it_was_and_stays_unknown_after_three
 }
 
 #[test]
+fn what_dying_daemons_had_is_repeated_with_the_mark_until_eight_have_died() {
+    let mut desk = desk("");
+    let now = desk.now();
+    desk.say("a", NoticeKind::Rule, now);
+    for attempt in 1..8 {
+        assert_eq!(desk.begin("billing"), ["a"]);
+        assert_eq!(
+            desk.end("billing", PostEnd::Adopted),
+            ["notification.unknown"]
+        );
+        assert_eq!(desk.stands("a"), (DeliveryState::Pending, attempt));
+        desk.until_due("a");
+    }
+    desk.begin("billing");
+    let said = desk.end("billing", PostEnd::Adopted);
+    assert_eq!(said[0], "notification.unknown");
+    assert_eq!(desk.stands("a"), (DeliveryState::Unknown, 8));
+}
+
+#[test]
 fn a_no_after_what_may_have_been_posted_is_unknown_and_no_failure() {
     let mut desk = desk("");
     let now = desk.now();

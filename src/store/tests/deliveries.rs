@@ -194,6 +194,26 @@ fn a_post_under_way_is_its_daemons_until_it_ends_or_is_handed_over() {
 }
 
 #[test]
+fn a_post_of_a_daemon_that_has_no_row_is_taken_by_another() {
+    on_each(|scratch| {
+        let store = scratch.store();
+        let daemon = register(&store, "one");
+        let mut writer = store.writer().expect("connects");
+        let state = posting(at(1));
+        write(&mut writer, (daemon, "a"), &[], &[("a", &state)]);
+        let idle = ChannelState::default();
+        write(&mut writer, (daemon, "b"), &[], &[("b", &idle)]);
+        let mut desk = store.desk();
+        assert_eq!(desk.channels_take_orphans(daemon), Ok(vec![]));
+        let handed = desk.channels_hand_over(daemon, 99).expect("hands over");
+        assert_eq!(handed.len(), 1);
+        let orphans = desk.channels_take_orphans(daemon);
+        assert_eq!(orphans, Ok(vec![("a".to_owned(), state)]));
+        assert_eq!(desk.channels_of(daemon).map(|had| had.len()), Ok(1));
+    });
+}
+
+#[test]
 fn what_a_batch_makes_and_moves_is_written_as_it_is_at_the_end() {
     on_each(|scratch| {
         let store = scratch.store();
