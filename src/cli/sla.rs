@@ -242,7 +242,7 @@ fn tell(all: &mut Value, is_done: bool) -> Result<(), Failure> {
     let (clocks, moved) = (all["clocks"].clone(), all["moved"].clone());
     let items = all["items"].as_array_mut().map(std::mem::take);
     let mut items = items.unwrap_or_default();
-    items.iter_mut().for_each(|item| {
+    for item in &mut items {
         item["of"] = whose(item).into();
         item["was"] = terms(&item["from"]).into();
         item["becomes"] = match &item["to"] {
@@ -250,7 +250,7 @@ fn tell(all: &mut Value, is_done: bool) -> Result<(), Failure> {
             to => terms(to).into(),
         };
         item["breached"] = if item["breached"] == true { "yes" } else { "" }.into();
-    });
+    }
     if !items.is_empty() {
         output::line(&output::table(MOVES, &items))?;
     }
@@ -302,7 +302,9 @@ mod tests {
                 "due_at": "2026-11-23T09:00:00Z", "elapsed_ms": 0, "target_ms": 28_800_000,
                 "percent": 0, "policy": "Gold"}),
         ];
-        items.iter_mut().for_each(|item| readable(item, now));
+        for item in &mut items {
+            readable(item, now);
+        }
         insta::assert_snapshot!(output::table(CLOCKS, &items), @r"
         TICKET  METRIC          STATE    DUE                   LEFT         USED                 POLICY         PRIORITY  TEAM     ASSIGNEE  SUBJECT
         #12     first_response  running  2026-11-23T09:30:00Z  late by 30m  1h 30m of 1h, 150 %  Gold           high      billing  dana      Parcel

@@ -36,7 +36,7 @@ impl Reader {
             ..all.clone()
         };
         let counts = self.clock_counts(&all, (now, soon))?;
-        let most_overdue = pressing(self.clock_list(&overdue, None, NAMED)?);
+        let most_overdue = pressing(&self.clock_list(&overdue, None, NAMED)?);
         let next_due = self.clocks_due_soon(&all, (now, soon))?;
         let tickets = self.tickets_standing(team, today)?;
         let count = |status: TicketStatus| tickets.get(status.as_str()).copied().unwrap_or(0);
@@ -65,7 +65,7 @@ impl Reader {
             due_before: Some(soon),
             ..all.clone()
         };
-        Ok(pressing(self.clock_list(&filter, None, NAMED)?))
+        Ok(pressing(&self.clock_list(&filter, None, NAMED)?))
     }
 
     /// Counts a team's unfinished tickets by status, and those that were resolved since `today`.
@@ -111,7 +111,7 @@ impl Reader {
     }
 }
 
-fn pressing(page: ClockPage) -> Vec<Pressing> {
+fn pressing(page: &ClockPage) -> Vec<Pressing> {
     let rows = page.items.iter();
     rows.map(|row| Pressing::of(&row.clock, row.ticket.as_ref()))
         .collect()

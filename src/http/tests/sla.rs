@@ -107,6 +107,28 @@ async fn clocks_are_listed_as_they_stand_now() {
     ] {
         assert_eq!(listed(&place, query).await, expected, "{query}");
     }
+    for (query, field) in [
+        ("state=odd", "state"),
+        ("metric=odd", "metric"),
+        ("priority=odd", "priority"),
+        ("after=7", "after"),
+        ("limit=0", "limit"),
+    ] {
+        let answer = place.ask("GET", &format!("/v1/sla?{query}"), None).await;
+        assert_eq!(
+            (answer.status, &answer.body["field"]),
+            (400, &json!(field)),
+            "{query}"
+        );
+    }
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_clock_is_shown_as_of_now() {
+    let place = place().await;
+    written(&place, "c-1", DAY).await;
+    written(&place, "c-2", Span::from_secs(0)).await;
     let page = place.ask("GET", "/v1/sla?limit=3", None).await.body;
     let next = page["next"].as_str().expect("more");
     let rest = listed(&place, &format!("?limit=3&after={next}")).await;
@@ -135,20 +157,6 @@ async fn clocks_are_listed_as_they_stand_now() {
             .as_i64()
             .is_some_and(|percent| percent > 2_000)
     );
-    for (query, field) in [
-        ("state=odd", "state"),
-        ("metric=odd", "metric"),
-        ("priority=odd", "priority"),
-        ("after=7", "after"),
-        ("limit=0", "limit"),
-    ] {
-        let answer = place.ask("GET", &format!("/v1/sla?{query}"), None).await;
-        assert_eq!(
-            (answer.status, &answer.body["field"]),
-            (400, &json!(field)),
-            "{query}"
-        );
-    }
     place.end().await;
 }
 
@@ -283,14 +291,20 @@ fn counts(answer: &Answer) -> [i64; 3] {
     ["tickets", "clocks", "moved"].map(|name| answer.body[name].as_i64().unwrap_or(-1))
 }
 
-#[tokio::test]
-async fn running_clocks_stay_as_promised_until_they_are_repinned() {
+/// Three tickets that were promised something under `Gold`, and now there is another policy.
+async fn under_another_policy() -> Place {
     let place = place().await;
     for conversation in ["c-1", "c-2", "c-3"] {
         written(&place, conversation, HOUR).await;
     }
     assert_eq!(counts(&repin(&place, json!({})).await), [3, 0, 0]);
     under(&place, OTHER).await;
+    place
+}
+
+#[tokio::test]
+async fn a_preview_says_what_would_move_and_moves_nothing() {
+    let place = under_another_policy().await;
     // What was promised is kept, and still counts by its own calendar.
     let before = place.ask("GET", "/v1/sla", None).await.body;
     assert_eq!(before["items"][0]["policy"], "Gold");
@@ -304,59 +318,52 @@ async fn running_clocks_stay_as_promised_until_they_are_repinned() {
     let items = seen.body["items"].as_array().expect("items");
     assert_eq!(items.len(), 2, "{}", seen.body);
     let (first, last) = (&items[0], &items[1]);
-    assert_eq!(
-        (
-            &first["from"]["policy"],
-            &first["to"]["policy"],
-            &first["target_after_ms"]
-        ),
-        (&json!("Gold"), &json!("Plain"), &json!(200 * 3_600_000))
-    );
+    let moved = |name: &str| first[name]["policy"].as_str().unwrap_or_default();
+    assert_eq!((moved("from"), moved("to")), ("Gold", "Plain"));
+    assert_eq!(first["target_after_ms"], 200 * 3_600_000);
+    let due = |name: &str| Timestamp::parse(first[name].as_str().unwrap_or_default());
+    assert!(due("due_before") < due("due_after"), "{first}");
     // Nothing of the kind is promised any more.
     assert_eq!(
         (&last["metric"], &last["to"]),
         (&json!("resolution"), &Value::Null)
     );
-    let due = |name: &str| Timestamp::parse(first[name].as_str().unwrap_or_default());
-    assert!(due("due_before") < due("due_after"), "{first}");
     let rest = repin(&place, json!({"limit": 9, "after": seen.body["next"]})).await;
     assert_eq!(counts(&rest), [2, 4, 0]);
     assert_eq!(rest.body["next"], Value::Null);
-    assert_eq!(
-        counts(&repin(&place, json!({"policy": "Silver"})).await),
-        [0, 0, 0]
-    );
-    // Looking has moved nothing.
+    let none = repin(&place, json!({"policy": "Silver"})).await;
+    assert_eq!(counts(&none), [0, 0, 0]);
     let after = place.ask("GET", "/v1/sla", None).await.body;
     assert_eq!(after["items"][0]["due_at"], before["items"][0]["due_at"]);
+    place.end().await;
+}
 
-    let one = json!({"tickets": [first["number"].to_string()], "policy": "Gold", "preview": false});
+#[tokio::test]
+async fn whoever_operates_moves_clocks_once_and_on_record() {
+    let place = under_another_policy().await;
+    let seen = repin(&place, json!({"tickets": ["2"]})).await.body;
+    let one = json!({"tickets": ["2"], "policy": "Gold", "preview": false});
     assert_eq!(counts(&repin(&place, one).await), [1, 2, 2]);
+    let moved = place.ask("GET", "/v1/sla?ticket=2", None).await;
+    assert_eq!(named(&moved), ["c-2 first_response"]);
     assert_eq!(
-        counts(&repin(&place, json!({"preview": false})).await),
-        [3, 4, 4]
+        moved.body["items"][0]["due_at"],
+        seen["items"][0]["due_after"]
     );
+    let all = json!({"preview": false});
+    assert_eq!(counts(&repin(&place, all.clone()).await), [3, 4, 4]);
+    assert_eq!(counts(&repin(&place, all).await), [3, 0, 0]);
+    let mut left = listed(&place, "").await;
+    left.sort();
     assert_eq!(
-        counts(&repin(&place, json!({"preview": false})).await),
-        [3, 0, 0]
+        left,
+        ["c-1", "c-2", "c-3"].map(|id| format!("{id} first_response"))
     );
-    let now = place.ask("GET", "/v1/sla", None).await;
-    assert_eq!(
-        named(&now),
-        [
-            "c-1 first_response",
-            "c-2 first_response",
-            "c-3 first_response"
-        ]
-    );
-    assert_eq!(now.body["items"][0]["due_at"], first["due_after"]);
     let results = "/v1/results?type=sla.retargeted,sla.cancelled";
     let told = place.ask("GET", results, None).await.body;
     assert_eq!(told["items"].as_array().map(Vec::len), Some(6), "{told}");
-    let audit = place
-        .ask("GET", "/v1/audit?action=clocks.repinned", None)
-        .await
-        .body;
+    let path = "/v1/audit?action=clocks.repinned";
+    let audit = place.ask("GET", path, None).await.body;
     let entries = audit["items"].as_array().expect("entries");
     assert_eq!(entries.len(), 3, "{audit}");
     assert!(entries.iter().all(|entry| entry["actor"]["id"] == "owner"));
@@ -441,6 +448,12 @@ async fn the_report_tells_which_targets_were_kept_in_every_form() {
             (200, &media.parse().expect("a type"))
         );
     }
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_report_that_cannot_be_asked_for_is_refused_with_its_field() {
+    let place = place().await;
     for (query, field) in [
         ("sla?by=colour", "by"),
         ("sla?metric=odd", "metric"),
