@@ -106,3 +106,39 @@ fn a_clock_goes_by_the_terms_that_it_has_pinned_also_when_the_rule_has_changed_o
     );
     assert_eq!(failed[0]["rule"], json!("Gold"));
 }
+
+#[test]
+fn a_public_comment_of_a_person_is_a_reply_and_an_internal_one_is_none() {
+    let rule = r#"sla("Gold", #{ calendar: "ny", medium: #{ first_response: "2h" } });"#;
+    let (policy, settings) = (policy(rule), settings());
+    let mut ward = Ward::new(&policy, &settings);
+    let customer = json!({"actor": {"kind": "customer", "id": "ada"}});
+    let (ticket, _) = ward.open("Mon 09:00", customer);
+    let comment = json!({"ticket_id": ticket, "body": "looking", "actor": agent("dana")});
+    let out = ward.at("Mon 09:30", "ticket.commented", comment.clone());
+    assert_eq!(clocks(&out), [""; 0]);
+    let mut public = comment;
+    public["internal"] = json!(false);
+    let out = ward.at("Mon 10:00", "ticket.commented", public);
+    assert_eq!(clocks(&out), ["met first_response 1"]);
+}
+
+#[test]
+fn what_is_merged_spam_or_deleted_is_held_to_nothing_any_more() {
+    let rule = r#"sla("Gold", #{ calendar: "ny", medium: #{ resolution: "8h" } });"#;
+    let (policy, settings) = (policy(rule), settings());
+    let mut ward = Ward::new(&policy, &settings);
+    let (target, _) = ward.open("Mon 09:00", json!({}));
+    for closed_as in ["merged", "spam", "deleted"] {
+        let (ticket, _) = ward.open("Mon 10:00", json!({}));
+        let mut data = json!({"ticket_id": ticket, "as": closed_as, "actor": agent("dana")});
+        if closed_as == "merged" {
+            data["into"] = json!(target);
+        }
+        let out = ward.at("Mon 10:00", "ticket.closed_as", data);
+        assert_eq!(clocks(&out), ["cancelled resolution 1"]);
+        assert_eq!(of(&out, "sla.cancelled")[0]["reason"], closed_as);
+    }
+    let late = clocks(&ward.until("Fri 12:00"));
+    assert_eq!(late, ["breached resolution 1"], "the one that goes on");
+}

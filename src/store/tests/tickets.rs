@@ -213,15 +213,29 @@ fn words_that_are_too_many_stop_nothing() {
 }
 
 #[test]
-fn words_are_split_for_tickets_that_stand_there_already() {
+fn tickets_that_stand_there_before_the_schema_knows_words_are_found_after_it() {
     on_each(|scratch| {
-        let (store, _, _) = filled(scratch);
-        scratch.execute("DELETE FROM ticket_words");
-        assert_eq!(found(&mut store.reader(), "parcel"), [0; 0]);
-        let mut desk = store.desk();
-        desk.transact(crate::store::words::fill).expect("fills");
-        assert_eq!(found(&mut desk, "parcel"), [2, 1]);
-        assert_eq!(found(&mut desk, "ada"), [5]);
+        let (store, mut writer, daemon) = filled(scratch);
+        commit_with(&mut writer, daemon, &[("c1", "c")], |write| {
+            let mut resolved = titled(4, "x");
+            resolved
+                .move_to(TicketStatus::Resolved, at(8))
+                .expect("moves");
+            write.tickets = vec![Arc::new(resolved)];
+        })
+        .expect("commits");
+        scratch.execute(if scratch.is_postgres() {
+            include_str!("../../../migrations/postgres/0008_desk/down.sql")
+        } else {
+            include_str!("../../../migrations/sqlite/0008_desk/down.sql")
+        });
+        scratch.execute("DELETE FROM __diesel_schema_migrations WHERE version = '0008'");
+        assert_eq!(store.migrate(), Ok(1));
+        let mut reader = store.reader();
+        assert_eq!(found(&mut reader, "parcel"), [2, 1]);
+        assert_eq!(found(&mut reader, "ada"), [5]);
+        let resolved = reader.ticket("tkt_4").expect("reads").expect("there");
+        assert_eq!(resolved.resolved_at, Some(resolved.updated_at));
     });
 }
 
