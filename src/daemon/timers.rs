@@ -147,7 +147,7 @@ impl Timers {
             .map(|timer| (timer.name(), timer))
             .filter(|(name, _)| self.stuck.get(name).is_none_or(|(_, until)| *until <= now))
             .collect();
-        due.sort_by(|((_, one), _), ((_, other), _)| one.cmp(other));
+        due.sort_by_key(|((_, due_at), _)| *due_at);
         due.truncate(usize::try_from(MOST).unwrap_or(usize::MAX));
         let count = due.len();
         let (names, inputs): (Vec<_>, Vec<Arc<Input>>) = due
@@ -226,8 +226,7 @@ impl Timers {
             }
             // It rests.
             Ok(Some(_)) => REST.0,
-            Ok(None) => LONGEST,
-            Err(_) => LONGEST,
+            Ok(None) | Err(_) => LONGEST,
         }
     }
 

@@ -73,7 +73,9 @@ impl Schedule {
 
     /// Makes a schedule of the house itself, read in UTC.
     ///
-    /// `text` is written in the program; one that cannot be read is a defect.
+    /// # Panics
+    ///
+    /// When `text`, which is written in the program, cannot be read: a defect.
     pub fn of_house(name: &str, text: &str) -> Self {
         Self::new(Arc::from(name), text, Tz::UTC).expect("a cron expression of the house")
     }

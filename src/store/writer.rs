@@ -116,12 +116,12 @@ impl Writer {
             self.checked(begun)?;
         }
         let now = self.now;
-        let shelf = &mut self.shelf;
-        let loaded = self.link.run(|connection| {
-            load::clocks::load(connection, needs, shelf, into)?;
+        let kept = &mut self.shelf;
+        let done = self.link.run(|connection| {
+            load::clocks::load(connection, needs, kept, into)?;
             load::needs(connection, needs, now, into)
         });
-        self.checked(loaded)
+        self.checked(done)
     }
 
     /// Gives the end of the history; of those in this process one at a time has it.

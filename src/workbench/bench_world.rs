@@ -272,15 +272,7 @@ impl<'a> BenchWorld<'a> {
                 world.messages.entry(subject.clone()).or_default();
             }
             Need::Team(team) => {
-                let mut load = TeamLoad::default();
-                for ticket in world.tickets.values().flatten() {
-                    if ticket.status.is_unfinished()
-                        && ticket.team.as_ref() == Some(team)
-                        && let Some(person) = &ticket.assignee
-                    {
-                        *load.open.entry(person.clone()).or_default() += 1;
-                    }
-                }
+                let load = load_of(world, team);
                 world.teams.entry(team.clone()).or_insert(load);
             }
             Need::Ticket(id) => {
@@ -294,8 +286,7 @@ impl<'a> BenchWorld<'a> {
                 world.budgets.insert(key.clone(), budget);
             }
             Need::Channel(name) => {
-                let desk = world.channels.entry(name.clone()).or_default();
-                desk.is_loaded = true;
+                world.channels.entry(name.clone()).or_default().is_loaded = true;
             }
             Need::Clocks(owner) => {
                 world.clocks.entry(owner.clone()).or_default();
@@ -401,6 +392,20 @@ fn show_channel(
         data: data.as_object().cloned().unwrap_or_default(),
         rules: rules.to_vec(),
     });
+}
+
+/// Counts the unfinished tickets of a team's members.
+fn load_of(world: &World, team: &str) -> TeamLoad {
+    let mut load = TeamLoad::default();
+    for ticket in world.tickets.values().flatten() {
+        if ticket.status.is_unfinished()
+            && ticket.team.as_deref() == Some(team)
+            && let Some(person) = &ticket.assignee
+        {
+            *load.open.entry(person.clone()).or_default() += 1;
+        }
+    }
+    load
 }
 
 /// Finds a ticket by its id or number.

@@ -70,6 +70,7 @@ const ASKING: &[&str] = &[
 const LOCAL: &[&str] = &[
     "actions schema",
     "bench actions",
+    "bench sla",
     "completions",
     "explain",
     "migrate",

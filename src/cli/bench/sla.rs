@@ -173,7 +173,7 @@ impl Bench<'_> {
             }
             Ok::<_, Failure>(())
         };
-        let (_, breaches) = tokio::try_join!(publish, inlet.breaches(total))?;
+        let ((), breaches) = tokio::try_join!(publish, inlet.breaches(total))?;
         let alerts = self.posts.wait_for(total).await?;
         inlet.close().await;
         daemon.stop().await?;
