@@ -286,7 +286,7 @@ async fn a_statement_that_waits_too_long_was_not_done() {
     other.batch_execute("BEGIN IMMEDIATE").expect("locks");
     let insert = write("INSERT INTO orders (id) VALUES ('A1')", &[]);
     let call = Call::Sql(insert);
-    let short = Duration::from_millis(300);
+    let short = Duration::from_secs(2);
     let ended = outbound
         .perform(&integration(&scratch.url), call, short)
         .await;
