@@ -14,7 +14,7 @@ use super::{
     error::StoreError,
     reader::{Listing, Page, Reader},
     schema::{subjects, tickets},
-    words::search,
+    words::Search,
 };
 use crate::domain::{
     ticket::{Ticket, TicketStatus},
@@ -84,10 +84,14 @@ impl Reader {
         filter: &TicketFilter,
         page: Page,
     ) -> Result<Listing<Ticket>, StoreError> {
+        let opened = |at: Option<Timestamp>, else_at| at.map_or(else_at, Timestamp::micros);
         self.ask(|connection| {
+            let search = Search::of(connection, &filter.words)?;
             let rows: Vec<TicketRow> = on!(connection, c => {
                 let mut query = tickets::table
                     .filter(tickets::number.lt(page.after.unwrap_or(i64::MAX)))
+                    .filter(tickets::created_at.ge(opened(filter.created_from, i64::MIN)))
+                    .filter(tickets::created_at.lt(opened(filter.created_to, i64::MAX)))
                     .order(tickets::number.desc())
                     .limit(page.fetch())
                     .select(TicketRow::as_select())
@@ -128,14 +132,10 @@ impl Reader {
                 if filter.is_unassigned {
                     query = query.filter(tickets::assignee.is_null());
                 }
-                if let Some(from) = filter.created_from {
-                    query = query.filter(tickets::created_at.ge(from.micros()));
+                if let Search::Few(numbers) = &search {
+                    query = query.filter(tickets::number.eq_any(numbers));
                 }
-                if let Some(to) = filter.created_to {
-                    query = query.filter(tickets::created_at.lt(to.micros()));
-                }
-                if !filter.words.is_empty() {
-                    let asked = search(&filter.words, Conn::PREFIXES);
+                if let Search::Many(asked) = &search {
                     let (before, after) = Conn::HAS_WORDS;
                     query = query.filter(sql::<Bool>(before).bind::<Text, _>(asked).sql(after));
                 }

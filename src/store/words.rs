@@ -16,6 +16,7 @@ use diesel::{
 use super::{
     connection::{Connection, Dialect, on},
     error::StoreError,
+    fixed::{Bind, Fixed, Statement},
     schema::tickets,
     tickets::{TicketRow, with_context},
 };
@@ -25,6 +26,8 @@ use crate::domain::{
     words::{MOST_WORDS, words},
 };
 
+/// How many tickets are so few that they are listed by their numbers.
+const FEW: usize = 2_000;
 /// How many tickets are filled at once.
 const SLICE: i64 = 500;
 
@@ -86,8 +89,51 @@ impl Found {
     }
 }
 
+/// What is searched for.
+pub(super) enum Search {
+    /// Nothing: every ticket will do.
+    Nothing,
+    /// Tickets of these numbers.
+    Few(Vec<i64>),
+    /// Tickets with these words, as the database asks for them.
+    Many(String),
+}
+
+impl Search {
+    /// Prepares a search. PostgreSQL guesses how often words occur, and where it guesses too much it
+    /// looks at every ticket, the newest first, for what hardly any has: so it is asked for a few
+    /// first. At 1,000,000 tickets that is a few milliseconds instead of one second and more.
+    pub(super) fn of(
+        connection: &mut Connection,
+        words: &BTreeSet<String>,
+    ) -> Result<Self, StoreError> {
+        if words.is_empty() {
+            return Ok(Self::Nothing);
+        }
+        let Connection::Postgres(c) = connection else {
+            return Ok(Self::Many(written(words, SqliteConnection::PREFIXES)));
+        };
+        let asked = written(words, PgConnection::PREFIXES);
+        let numbers: Vec<i64> = Fixed::<SomeOf>::new(vec![Bind::Text(&asked)]).load(&mut **c)?;
+        Ok(if numbers.len() > FEW {
+            Self::Many(asked)
+        } else {
+            Self::Few(numbers)
+        })
+    }
+}
+
+/// One more than are a few.
+struct SomeOf;
+
+impl Statement for SomeOf {
+    const TEXT: &'static str =
+        "SELECT number FROM ticket_words WHERE (own || more) @@ CAST(? AS tsquery) LIMIT 2001";
+    type Row = BigInt;
+}
+
 /// Writes a search: an AND of words that begin so.
-pub(super) fn search(words: &BTreeSet<String>, [before, behind, between]: [&str; 3]) -> String {
+fn written(words: &BTreeSet<String>, [before, behind, between]: [&str; 3]) -> String {
     let asked = words.iter().map(|word| format!("{before}{word}{behind}"));
     asked.collect::<Vec<_>>().join(between)
 }
@@ -168,6 +214,11 @@ mod unit {
 
     use super::*;
     use crate::domain::{actor::Actor, comment::Comment};
+
+    #[test]
+    fn more_than_a_few_are_one_more() {
+        assert!(SomeOf::TEXT.ends_with(&format!(" LIMIT {}", FEW + 1)));
+    }
 
     #[test]
     fn a_ticket_and_its_comments_of_one_batch_are_one_row() {

@@ -166,6 +166,32 @@ fn a_search_goes_with_filters_and_pages() {
 }
 
 #[test]
+fn what_thousands_have_is_found_like_what_few_have() {
+    on_each(|scratch| {
+        let (store, mut writer, daemon) = filled(scratch);
+        commit_with(&mut writer, daemon, &[("c1", "c")], |write| {
+            let many = (6..2_106).map(|number| Arc::new(titled(number, "Parcel again")));
+            write.tickets = many.collect();
+        })
+        .expect("commits");
+        let mut reader = store.reader();
+        assert_eq!(found(&mut reader, "parcel").len(), 100, "a page");
+        assert_eq!(found(&mut reader, "parcel lost"), [1]);
+        let last = TicketFilter {
+            words: words("parcel again"),
+            ..TicketFilter::default()
+        };
+        let page = Page {
+            after: Some(8),
+            limit: 9,
+        };
+        let rest = reader.tickets(&last, page).expect("reads").items;
+        let rest: Vec<i64> = rest.iter().map(|ticket| ticket.number).collect();
+        assert_eq!(rest, [7, 6]);
+    });
+}
+
+#[test]
 fn what_a_ticket_says_no_more_finds_it_no_more() {
     on_each(|scratch| {
         let (store, mut writer, daemon) = filled(scratch);
