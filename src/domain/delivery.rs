@@ -3,7 +3,7 @@
 //! A delivery is made by the decision that has something to say, in its own transaction. A
 //! channel is a subject, so one post at a time is under way to it, whichever daemon makes it;
 //! that it is made is committed before its first byte leaves. Which deliveries go next is
-//! [`next_post`].
+//! [`ChannelDesk::next_post`].
 
 use std::sync::Arc;
 
