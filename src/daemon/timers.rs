@@ -47,6 +47,11 @@ pub(super) struct Alarm {
 }
 
 impl Alarm {
+    /// Knows of a timer without ringing for it: who sleeps already knows.
+    fn arm(&self, at: Timestamp) {
+        self.next.fetch_min(at.micros(), Ordering::SeqCst);
+    }
+
     /// Hears of a timer that was set; rings if it goes off before all others.
     pub(super) fn set(&self, at: Timestamp) {
         if at.micros() < self.next.fetch_min(at.micros(), Ordering::SeqCst) {
@@ -221,7 +226,7 @@ impl Timers {
         });
         match next.await {
             Ok(Some(at)) if at > now => {
-                self.alarm.set(at);
+                self.alarm.arm(at);
                 at.since(now).min(LONGEST)
             }
             // It rests.
@@ -264,5 +269,10 @@ mod tests {
         assert!(rings(30));
         alarm.clear();
         assert!(rings(90));
+        // Who sleeps until then was not woken by it, and hears only of what comes before.
+        alarm.clear();
+        alarm.arm(Timestamp::from_micros(80));
+        assert!(!rings(80));
+        assert!(rings(70));
     }
 }
