@@ -2,8 +2,8 @@
 //!
 //! Timers are rows: what is due is found by its instant, so that a look costs what is due and
 //! not what runs, and a daemon that comes later finds what one before it left. Due timers are
-//! decided in due order, each as of the instant that it was set for, and looked at again under
-//! their subject; a timer always makes the same event, so that of several daemons one decides it.
+//! handed on in due order, a subject's together, each decided as of the instant that it was set
+//! for; a timer always makes the same event, so that of several daemons one decides it.
 //! Between looks this sleeps until the next timer; a commit that sets an earlier one rings.
 
 use std::{
@@ -14,6 +14,7 @@ use std::{
     },
 };
 
+use futures_util::{StreamExt, stream};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,7 @@ use crate::{
     decide::{ApprovalDue, ClockDue, Input},
     domain::{
         approval::Approval,
+        ids::SubjectId,
         time::{Span, Timestamp},
     },
     policy::Schedule,
@@ -31,8 +33,12 @@ use crate::{
 
 /// The longest sleep: what other daemons have set, and a clock that jumps, is noticed by then.
 const LONGEST: Span = Span::from_secs(1);
-/// How many timers go into one batch.
-const MOST: i64 = 256;
+/// How many timers are read at once.
+const MOST: i64 = 2_048;
+/// How many subjects' timers are on their way at once: what else comes waits behind no more of them.
+const IN_FLIGHT: usize = 256;
+/// How many clocks without a timer are looked at in one sweep.
+const MOST_LOST: i64 = 256;
 /// How long a timer rests that was decided and is due all the same, at first and at most.
 const REST: (Span, Span) = (Span::from_millis(250), Span::from_secs(600));
 /// When clocks without a timer are looked for.
@@ -65,6 +71,31 @@ impl Alarm {
     }
 }
 
+/// What a timer belongs to, and when it was due.
+type Name = (String, Timestamp);
+
+/// A timer that is to be decided.
+struct Due {
+    name: Name,
+    input: Arc<Input>,
+}
+
+/// Puts timers together that have one subject, the longest due first.
+fn by_subject(mut due: Vec<Due>) -> Vec<Vec<Due>> {
+    due.sort_by_key(|due| due.name.1);
+    let mut groups: Vec<Vec<Due>> = Vec::with_capacity(due.len());
+    let mut places: HashMap<SubjectId, usize> = HashMap::with_capacity(due.len());
+    for one in due {
+        let subject = one.input.event.subject.clone();
+        let place = *places.entry(subject).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
+        }
+    }
+    groups
+}
+
 /// A timer that is due.
 enum Timer {
     Clocks(DueOwner),
@@ -72,8 +103,7 @@ enum Timer {
 }
 
 impl Timer {
-    /// Gives its name, and when it was due.
-    fn name(&self) -> (String, Timestamp) {
+    fn name(&self) -> Name {
         match self {
             Self::Clocks(due) => (due.owner.label(), due.due_at),
             Self::Approval(approval) => (
@@ -101,7 +131,7 @@ pub(super) struct Timers {
     /// Rings when an earlier timer was set.
     pub(super) alarm: Arc<Alarm>,
     /// Timers that were decided and are due all the same: how often, and until when they rest.
-    pub(super) stuck: HashMap<(String, Timestamp), (i64, Timestamp)>,
+    pub(super) stuck: HashMap<Name, (i64, Timestamp)>,
 }
 
 impl Timers {
@@ -145,71 +175,68 @@ impl Timers {
         });
         let (clocks, approvals) = read.await?;
         let approvals = approvals.into_iter().map(Box::new).map(Timer::Approval);
-        let mut due: Vec<((String, Timestamp), Timer)> = clocks
-            .into_iter()
-            .map(Timer::Clocks)
-            .chain(approvals)
-            .map(|timer| (timer.name(), timer))
-            .filter(|(name, _)| self.stuck.get(name).is_none_or(|(_, until)| *until <= now))
-            .collect();
-        due.sort_by_key(|((_, due_at), _)| *due_at);
-        due.truncate(usize::try_from(MOST).unwrap_or(usize::MAX));
+        let timers = clocks.into_iter().map(Timer::Clocks).chain(approvals);
+        let due: Vec<Due> = timers.filter_map(|timer| self.due(&timer, now)).collect();
         let count = due.len();
-        let (names, inputs): (Vec<_>, Vec<Arc<Input>>) = due
-            .into_iter()
-            .filter_map(|(name, timer)| {
-                let again = self.stuck.get(&name).map(|(times, _)| *times);
-                let input = timer.input(&self.app.config.source, again)?;
-                Some((name, Arc::new(input)))
-            })
-            .unzip();
-        self.decide(&names, inputs, now).await;
+        let ended = stream::iter(by_subject(due))
+            .map(|due| self.decide(due))
+            .buffer_unordered(IN_FLIGHT);
+        let ended: Vec<(Name, bool)> = ended.map(stream::iter).flatten().collect().await;
+        for (name, is_accepted) in ended {
+            self.note(name, is_accepted, now);
+        }
         Ok(count)
     }
 
-    /// Has timers decided together, so that their order is kept; one by one where that fails.
-    async fn decide(
-        &mut self,
-        names: &[(String, Timestamp)],
-        inputs: Vec<Arc<Input>>,
-        now: Timestamp,
-    ) {
-        if inputs.is_empty() {
-            return;
+    /// Makes the input of a timer, unless it rests.
+    fn due(&self, timer: &Timer, now: Timestamp) -> Option<Due> {
+        let name = timer.name();
+        let stuck = self.stuck.get(&name);
+        if stuck.is_some_and(|(_, until)| *until > now) {
+            return None;
         }
-        match self.app.intake.decide(inputs.clone()).await {
+        let input = timer.input(&self.app.config.source, stuck.map(|(times, _)| *times))?;
+        Some(Due {
+            name,
+            input: Arc::new(input),
+        })
+    }
+
+    /// Has a subject's timers decided together, so that their order is kept; one by one where that
+    /// fails. Tells of each whether it came to its end here.
+    async fn decide(&self, due: Vec<Due>) -> Vec<(Name, bool)> {
+        let inputs = due.iter().map(|due| Arc::clone(&due.input)).collect();
+        let mut ended = Vec::with_capacity(due.len());
+        match self.app.intake.decide(inputs).await {
             Ok(receipts) => {
                 let decided_at = self.app.clock.now();
-                for (name, receipt) in names.iter().zip(receipts) {
-                    let late = decided_at.since(name.1).to_std();
+                for (due, receipt) in due.into_iter().zip(receipts) {
+                    let late = decided_at.since(due.name.1).to_std();
                     metrics::histogram!(telemetry::TIMER_LATE_SECONDS).record(late);
-                    self.note(name, matches!(receipt, Receipt::Accepted { .. }), now);
+                    ended.push((due.name, matches!(receipt, Receipt::Accepted { .. })));
                 }
+            }
+            Err(error) if due.len() == 1 => {
+                tracing::warn!(timer = %due[0].name.0, %error, "a timer was not decided");
+                ended.extend(due.into_iter().map(|due| (due.name, false)));
             }
             Err(error) => {
                 tracing::debug!(%error, "timers are decided one by one");
-                for (name, input) in names.iter().zip(inputs) {
-                    let done = self.app.intake.decide(vec![input]).await;
-                    if let Err(error) = &done {
-                        tracing::warn!(timer = %name.0, %error, "a timer was not decided");
-                    }
-                    let is_accepted = done.is_ok_and(|receipts| {
-                        let mut receipts = receipts.iter();
-                        receipts.all(|receipt| matches!(receipt, Receipt::Accepted { .. }))
-                    });
-                    self.note(name, is_accepted, now);
+                for due in due {
+                    ended.extend(Box::pin(self.decide(vec![due])).await);
                 }
             }
         }
+        ended
     }
 
     /// Remembers a timer that did not come to its end here: another daemon decided it, or nobody can.
-    fn note(&mut self, name: &(String, Timestamp), is_accepted: bool, now: Timestamp) {
+    fn note(&mut self, name: Name, is_accepted: bool, now: Timestamp) {
         if is_accepted {
-            self.stuck.remove(name);
+            self.stuck.remove(&name);
             return;
         }
-        let entry = self.stuck.entry(name.clone()).or_insert((0, now));
+        let entry = self.stuck.entry(name).or_insert((0, now));
         entry.0 += 1;
         let doubled = u32::try_from(entry.0.clamp(0, 20)).unwrap_or(20);
         let rest = REST.0.micros().saturating_mul(1 << doubled);
@@ -237,7 +264,7 @@ impl Timers {
 
     /// Looks for clocks without a timer, and has them looked at.
     async fn sweep(&mut self, now: Timestamp) {
-        let lost = self.app.store.read(|reader| reader.clocks_lost(MOST));
+        let lost = self.app.store.read(|reader| reader.clocks_lost(MOST_LOST));
         let Ok(lost) = lost.await else { return };
         for due in lost {
             tracing::warn!(owner = %due.owner.label(), "a running clock had no timer");

@@ -86,17 +86,6 @@ impl Reader {
         })
     }
 
-    /// Counts the timers that go off by an instant.
-    pub fn clocks_waiting(&mut self, until: Timestamp) -> Result<i64, StoreError> {
-        self.ask(|connection| {
-            Ok(on!(connection, c => clocks::table
-                .filter(clocks::wake_at.is_not_null())
-                .filter(clocks::wake_at.le(until.micros()))
-                .count()
-                .get_result(c)?))
-        })
-    }
-
     /// Gives whose clocks run towards their due time without a timer, which none should.
     pub fn clocks_lost(&mut self, limit: i64) -> Result<Vec<DueOwner>, StoreError> {
         self.ask(|connection| {

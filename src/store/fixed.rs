@@ -1,6 +1,6 @@
 //! Statements with a fixed text; on PostgreSQL with arrays for binds.
 //!
-//! Diesel prepares `sql_query` anew at each use, and so it does with every `DO UPDATE`. A
+//! Diesel prepares `sql_query` anew at each use, and so it does with every update. A
 //! statement here is known by its type, so that it is prepared once a connection.
 
 use std::marker::PhantomData;
@@ -34,6 +34,7 @@ pub(super) enum Bind<'a> {
     BytesList(Vec<&'a [u8]>),
     Text(&'a str),
     OptionalText(Option<&'a str>),
+    OptionalBigInt(Option<i64>),
 }
 
 /// A statement with its values.
@@ -75,6 +76,7 @@ impl<S: Statement> QueryFragment<Pg> for Fixed<'_, S> {
                 Bind::BytesList(values) => out.push_bind_param::<Array<Binary>, _>(values)?,
                 Bind::Text(value) => out.push_bind_param::<Text, _>(*value)?,
                 Bind::OptionalText(value) => out.push_bind_param::<Nullable<Text>, _>(value)?,
+                Bind::OptionalBigInt(value) => out.push_bind_param::<Nullable<BigInt>, _>(value)?,
             }
             out.push_sql(part);
         }
@@ -92,6 +94,7 @@ impl<S: Statement> QueryFragment<Sqlite> for Fixed<'_, S> {
                 Bind::Bytes(value) => out.push_bind_param::<Binary, _>(*value)?,
                 Bind::Text(value) => out.push_bind_param::<Text, _>(*value)?,
                 Bind::OptionalText(value) => out.push_bind_param::<Nullable<Text>, _>(value)?,
+                Bind::OptionalBigInt(value) => out.push_bind_param::<Nullable<BigInt>, _>(value)?,
                 Bind::BigInts(_)
                 | Bind::Texts(_)
                 | Bind::OptionalBigInts(_)

@@ -105,7 +105,8 @@ fn load_subjects(
         Connection::Postgres(c) => postgres::subjects(c, &ids),
         Connection::Sqlite(c) => {
             let mut rows = Vec::with_capacity(ids.len());
-            // One prepared look-up a subject: a list of binds would be prepared anew each time.
+            // One prepared look-up a subject: a list of binds would be prepared anew each time, and
+            // so would `first`, since SQLite plans for the value of its LIMIT.
             for id in ids {
                 let row: Option<SubjectRow> = subjects::table
                     .filter(subjects::id.eq(id))
@@ -115,7 +116,7 @@ fn load_subjects(
                         subjects::decided_at,
                         subjects::state,
                     ))
-                    .first(&mut **c)
+                    .get_result(&mut **c)
                     .optional()?;
                 rows.extend(row);
             }
@@ -143,7 +144,7 @@ fn seen(connection: &mut Connection, keys: &[EventKey]) -> Result<Vec<Seen>, Sto
                     journal::table
                         .filter(journal::key.eq(key))
                         .select(SEEN)
-                        .first::<SeenRow>(&mut **c)
+                        .get_result::<SeenRow>(&mut **c)
                         .optional()?,
                 );
             }
@@ -158,8 +159,8 @@ pub(super) fn tail(connection: &mut Connection) -> Result<Tail, StoreError> {
         Connection::Postgres(c) => tail::table
             .select(TAIL)
             .for_no_key_update()
-            .first(&mut **c)?,
-        Connection::Sqlite(c) => tail::table.select(TAIL).first(&mut **c)?,
+            .get_result(&mut **c)?,
+        Connection::Sqlite(c) => tail::table.select(TAIL).get_result(&mut **c)?,
     };
     to_tail(row)
 }
@@ -291,7 +292,7 @@ fn load_tickets(
                 let row = tickets::table
                     .filter(tickets::ticket_id.eq(id))
                     .select(TicketRow::as_select())
-                    .first(&mut **c)
+                    .get_result(&mut **c)
                     .optional()?;
                 rows.extend(row);
             }

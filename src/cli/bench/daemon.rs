@@ -172,6 +172,21 @@ impl Daemon {
         Ok(self.sample().await?.decided)
     }
 
+    /// Gives how many clocks it has found breached.
+    pub(super) async fn breached(&self) -> Result<f64, Failure> {
+        let text = self.metrics().await?;
+        let lines = text
+            .lines()
+            .filter(|line| line.contains("kind=\"breached\""));
+        let lines: Vec<&str> = lines.collect();
+        Ok(value(&lines.join("\n"), "provost_sla_transitions_total"))
+    }
+
+    /// Gives how much it has computed since its start. *Units*: seconds of one core.
+    pub(super) fn cpu_seconds(&self) -> f64 {
+        machine::cpu_seconds(self.process.id())
+    }
+
     async fn sample(&self) -> Result<Sample, Failure> {
         let text = self.metrics().await?;
         Ok(Sample {

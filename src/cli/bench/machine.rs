@@ -46,6 +46,16 @@ pub(super) fn memory_mib(process: u32) -> (u64, u64) {
     (mib("VmRSS"), mib("VmHWM"))
 }
 
+/// Gives how long the threads of a process have computed. *Units*: seconds of one core.
+pub(super) fn cpu_seconds(process: u32) -> f64 {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter();
+    let nanos = threads.flatten().flatten().filter_map(|thread| {
+        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<f64>().ok()
+    });
+    nanos.sum::<f64>() / 1e9
+}
+
 fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let line = text.lines().find(|line| line.starts_with(name))?;
     line.split_once(':').map(|(_, value)| value.trim())

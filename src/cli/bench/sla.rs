@@ -38,6 +38,8 @@ const AHEAD_SECONDS: i64 = 12;
 const INSTANTS: i64 = 20;
 /// How often the clocks of a burst are counted.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long a daemon with nothing to do is watched.
+const IDLE: Duration = Duration::from_secs(5);
 /// How long they may take.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -201,18 +203,17 @@ impl Bench<'_> {
             self.copy(&format!("burst-{nth}"), args.burst / INSTANTS, at)?;
         }
         let daemon = start(ground, &self.posts).await?;
-        let last = first.plus(Span::from_secs(2));
-        let mut reader = Store::open(&ground.database, Role::Tool)?.reader();
         let counting = async {
-            let all = reader.clocks_waiting(last)?;
-            let mut counts: Vec<(f64, i64)> = Vec::new();
+            #[expect(clippy::cast_precision_loss, reason = "a count")]
+            let all = (args.burst / INSTANTS * INSTANTS) as f64;
+            let mut counts: Vec<(f64, f64)> = Vec::new();
             let watch = Stopwatch::start();
             while watch.elapsed() < PATIENCE {
                 let late = clock.now().micros() - first.micros();
-                let drained = all - reader.clocks_waiting(last)?;
+                let drained = daemon.breached().await?;
                 #[expect(clippy::cast_precision_loss, reason = "seconds")]
                 counts.push((late as f64 / 1e6, drained));
-                if drained == all {
+                if drained >= all {
                     return Ok(counts);
                 }
                 tokio::time::sleep(LOOK).await;
@@ -261,9 +262,14 @@ impl Bench<'_> {
             }
         }
         let daemon = start(ground, &self.posts).await?;
+        // What a start leaves to do is over by then.
+        tokio::time::sleep(IDLE).await;
+        let computed = daemon.cpu_seconds();
+        tokio::time::sleep(IDLE).await;
         let idle = Idle {
             clocks: args.idle,
             tick: Spread::of(ticks),
+            cpu_ms_per_second: (daemon.cpu_seconds() - computed) * 1_000.0 / IDLE.as_secs_f64(),
             ready_ms: daemon.ready_ms(),
             resident_mib: daemon.memory_mib().0,
         };

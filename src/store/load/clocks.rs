@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use diesel::{prelude::*, sql_query, sql_types::Text};
+use diesel::{prelude::*, sql_types::Text};
 
 use crate::{
     domain::{
@@ -13,6 +13,7 @@ use crate::{
     store::{
         connection::{Connection, on},
         error::StoreError,
+        fixed::{Bind, Fixed, Statement},
         requests::document,
         schema::{clocks, terms},
     },
@@ -23,14 +24,14 @@ use crate::{
 pub(in crate::store) struct Shelf(HashMap<Pin, Terms>);
 
 /// Every clock of an owner but those that a later cycle of their metric has followed.
-const NEWEST: &str = "SELECT body FROM clocks AS c WHERE c.owner = ? AND (c.state IN ('running', 'paused') \
-    OR NOT EXISTS (SELECT 1 FROM clocks AS n WHERE n.owner = c.owner AND n.metric = c.metric \
-    AND n.cycle = c.cycle + 1)) ORDER BY c.metric, c.cycle";
+struct Newest;
 
-#[derive(QueryableByName)]
-struct Row {
-    #[diesel(sql_type = Text)]
-    body: String,
+impl Statement for Newest {
+    const TEXT: &'static str = "SELECT body FROM clocks AS c WHERE c.owner = ? \
+        AND (c.state IN ('running', 'paused') \
+        OR NOT EXISTS (SELECT 1 FROM clocks AS n WHERE n.owner = c.owner AND n.metric = c.metric \
+        AND n.cycle = c.cycle + 1)) ORDER BY c.metric, c.cycle";
+    type Row = Text;
 }
 
 /// Loads what decisions asked for; what has no clocks is known to have none.
@@ -94,8 +95,8 @@ fn load_clocks(
         }
         Connection::Sqlite(c) => {
             for label in &labels {
-                let rows: Vec<Row> = sql_query(NEWEST).bind::<Text, _>(label).load(&mut **c)?;
-                bodies.extend(rows.into_iter().map(|row| row.body));
+                let newest = Fixed::<Newest>::new(vec![Bind::Text(label)]);
+                bodies.extend(newest.load::<String>(&mut **c)?);
             }
         }
     }
@@ -115,7 +116,7 @@ fn read_terms(connection: &mut Connection, pin: &Pin) -> Result<Option<Terms>, S
     let body: Option<String> = on!(connection, c => terms::table
         .find((&pin.policy, &pin.policy_version, &pin.calendar, &pin.calendar_version))
         .select(terms::body)
-        .first(c)
+        .get_result(c)
         .optional()?);
     let Some(body) = body else { return Ok(None) };
     let spec: TermsSpec = document("terms", &body)?;

@@ -46,13 +46,12 @@ pub(super) struct Burst {
 
 impl Burst {
     /// Sums up what was counted: how long after the first was due, and how many were drained by then.
-    pub(super) fn of(clocks: i64, counts: &[(f64, i64)], events: Latency) -> Self {
-        let total = counts.last().map_or(0, |(_, count)| *count);
-        #[expect(clippy::cast_precision_loss, reason = "a count")]
+    pub(super) fn of(clocks: i64, counts: &[(f64, f64)], events: Latency) -> Self {
+        let total = counts.last().map_or(0.0, |(_, count)| *count);
         let at = |share: f64| {
             let mut counts = counts.iter();
-            let found = counts.find(|(_, count)| *count as f64 >= total as f64 * share);
-            found.map_or((0.0, 0.0), |(at, count)| (*at, *count as f64))
+            let found = counts.find(|(_, count)| *count >= total * share);
+            found.copied().unwrap_or_default()
         };
         let (start, end) = (at(0.1), at(0.95));
         Self {
@@ -80,6 +79,8 @@ pub(super) struct Idle {
     pub(super) clocks: i64,
     /// A look that finds nothing.
     pub(super) tick: Spread,
+    /// What the daemon computes while nothing comes. *Units*: milliseconds of one core a second.
+    pub(super) cpu_ms_per_second: f64,
     /// From its start to ready. *Units*: milliseconds.
     pub(super) ready_ms: f64,
     /// The daemon's memory then. *Units*: MiB.
@@ -90,8 +91,13 @@ impl fmt::Display for Idle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} running: a look that finds nothing p50 {:.3} ms, p99 {:.3} ms; start to ready {:.0} ms; {} MiB resident",
-            self.clocks, self.tick.p50_ms, self.tick.p99_ms, self.ready_ms, self.resident_mib
+            "{} running: a look that finds nothing p50 {:.3} ms, p99 {:.3} ms; {:.1} ms of one core a second; start to ready {:.0} ms; {} MiB resident",
+            self.clocks,
+            self.tick.p50_ms,
+            self.tick.p99_ms,
+            self.cpu_ms_per_second,
+            self.ready_ms,
+            self.resident_mib
         )
     }
 }

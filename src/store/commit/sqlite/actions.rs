@@ -16,9 +16,7 @@ use crate::{
         commit::json,
         error::StoreError,
         fixed::{Bind, Fixed, Statement},
-        schema::{
-            anomalies, approvals, budgets, delegations, executions, leads, requests, reservations,
-        },
+        schema::{anomalies, budgets, delegations, executions, leads, requests, reservations},
     },
 };
 
@@ -28,13 +26,13 @@ pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<(), Store
         write_request(c, written)?;
     }
     for approval in &write.approvals {
-        upsert_approval(c, approval)?;
+        write_approval(c, approval)?;
     }
     for delegation in &write.delegations {
-        upsert_delegation(c, delegation)?;
+        write_delegation(c, delegation)?;
     }
     for execution in &write.executions {
-        upsert_execution(c, execution, write.watermark.0)?;
+        write_execution(c, execution, write.watermark.0)?;
     }
     for id in &write.executions_over {
         diesel::delete(executions::table.find(id)).execute(c)?;
@@ -109,6 +107,14 @@ fn add_tally(c: &mut SqliteConnection, tallied: &Tallied) -> QueryResult<usize> 
     .execute(c)
 }
 
+struct ChangeRequest;
+
+impl Statement for ChangeRequest {
+    const TEXT: &'static str =
+        "UPDATE requests SET state = ?, updated_at = ?, body = ? WHERE request_id = ?";
+    type Row = ();
+}
+
 fn write_request(c: &mut SqliteConnection, written: &WrittenRequest) -> Result<(), StoreError> {
     let request = &written.request;
     let body = json(request)?;
@@ -127,40 +133,43 @@ fn write_request(c: &mut SqliteConnection, written: &WrittenRequest) -> Result<(
             ))
             .execute(c)?;
     } else {
-        diesel::update(requests::table.filter(requests::request_id.eq(&request.request_id)))
-            .set((
-                requests::state.eq(request.state.as_str()),
-                requests::updated_at.eq(request.updated_at.micros()),
-                requests::body.eq(body),
-            ))
-            .execute(c)?;
+        Fixed::<ChangeRequest>::new(vec![
+            Bind::Text(request.state.as_str()),
+            Bind::BigInt(request.updated_at.micros()),
+            Bind::Text(&body),
+            Bind::Text(&request.request_id),
+        ])
+        .execute(c)?;
     }
     Ok(())
 }
 
-fn upsert_approval(c: &mut SqliteConnection, approval: &Approval) -> Result<usize, StoreError> {
-    Ok(diesel::insert_into(approvals::table)
-        .values((
-            approvals::approval_id.eq(&approval.approval_id),
-            approvals::request_id.eq(&approval.request_id),
-            approvals::subject.eq(&approval.subject),
-            approvals::action.eq(&approval.action),
-            approvals::state.eq(approval.state.as_str()),
-            approvals::requested_at.eq(approval.requested_at.micros()),
-            approvals::due_at.eq(approval.due_at().map(Timestamp::micros)),
-            approvals::body.eq(json(approval)?),
-        ))
-        .on_conflict(approvals::approval_id)
-        .do_update()
-        .set((
-            approvals::state.eq(excluded(approvals::state)),
-            approvals::due_at.eq(excluded(approvals::due_at)),
-            approvals::body.eq(excluded(approvals::body)),
-        ))
-        .execute(c)?)
+struct WriteApproval;
+
+impl Statement for WriteApproval {
+    const TEXT: &'static str = "INSERT INTO approvals (approval_id, request_id, subject, action, \
+        state, requested_at, due_at, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?) \
+        ON CONFLICT (approval_id) DO UPDATE SET state = excluded.state, \
+        due_at = excluded.due_at, body = excluded.body";
+    type Row = ();
 }
 
-fn upsert_delegation(
+fn write_approval(c: &mut SqliteConnection, approval: &Approval) -> Result<usize, StoreError> {
+    let body = json(approval)?;
+    let written = Fixed::<WriteApproval>::new(vec![
+        Bind::Text(&approval.approval_id),
+        Bind::Text(&approval.request_id),
+        Bind::Text(approval.subject.as_str()),
+        Bind::Text(&approval.action),
+        Bind::Text(approval.state.as_str()),
+        Bind::BigInt(approval.requested_at.micros()),
+        Bind::OptionalBigInt(approval.due_at().map(Timestamp::micros)),
+        Bind::Text(&body),
+    ]);
+    Ok(written.execute(c)?)
+}
+
+fn write_delegation(
     c: &mut SqliteConnection,
     delegation: &Delegation,
 ) -> Result<usize, StoreError> {
@@ -181,26 +190,28 @@ fn upsert_delegation(
         .execute(c)?)
 }
 
-fn upsert_execution(
+struct WriteExecution;
+
+impl Statement for WriteExecution {
+    const TEXT: &'static str = "INSERT INTO executions (request_id, daemon, due_at, body) \
+        VALUES (?, ?, ?, ?) ON CONFLICT (request_id) DO UPDATE SET daemon = excluded.daemon, \
+        due_at = excluded.due_at, body = excluded.body";
+    type Row = ();
+}
+
+fn write_execution(
     c: &mut SqliteConnection,
     execution: &Execution,
     daemon: i64,
 ) -> Result<usize, StoreError> {
-    Ok(diesel::insert_into(executions::table)
-        .values((
-            executions::request_id.eq(&execution.request_id),
-            executions::daemon.eq(daemon),
-            executions::due_at.eq(execution.due_at.micros()),
-            executions::body.eq(json(execution)?),
-        ))
-        .on_conflict(executions::request_id)
-        .do_update()
-        .set((
-            executions::daemon.eq(excluded(executions::daemon)),
-            executions::due_at.eq(excluded(executions::due_at)),
-            executions::body.eq(excluded(executions::body)),
-        ))
-        .execute(c)?)
+    let body = json(execution)?;
+    let written = Fixed::<WriteExecution>::new(vec![
+        Bind::Text(&execution.request_id),
+        Bind::BigInt(daemon),
+        Bind::BigInt(execution.due_at.micros()),
+        Bind::Text(&body),
+    ]);
+    Ok(written.execute(c)?)
 }
 
 fn set_budget(c: &mut SqliteConnection, key: &BudgetKey, budget: &Budget) -> QueryResult<usize> {

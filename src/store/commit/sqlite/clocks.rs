@@ -1,6 +1,6 @@
 //! Writing clocks and what happened to them, on SQLite.
 
-use diesel::{SqliteConnection, prelude::*, upsert::excluded};
+use diesel::{SqliteConnection, prelude::*};
 
 use crate::{
     domain::{record::Write, time::Timestamp},
@@ -8,40 +8,42 @@ use crate::{
         clocks::ended_at,
         commit::json,
         error::StoreError,
-        schema::{clocks, transitions},
+        fixed::{Bind, Fixed, Statement},
+        schema::transitions,
     },
 };
+
+struct WriteClock;
+
+impl Statement for WriteClock {
+    const TEXT: &'static str = "INSERT INTO clocks (owner, metric, cycle, subject, policy, state, \
+        started_at, due_at, wake_at, breached_at, ended_at, body) \
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+        ON CONFLICT (owner, metric, cycle) DO UPDATE SET policy = excluded.policy, \
+        state = excluded.state, due_at = excluded.due_at, wake_at = excluded.wake_at, \
+        breached_at = excluded.breached_at, ended_at = excluded.ended_at, body = excluded.body";
+    type Row = ();
+}
 
 /// Writes them.
 pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<(), StoreError> {
     for (subject, clock) in &write.clocks {
-        diesel::insert_into(clocks::table)
-            .values((
-                clocks::owner.eq(clock.key.owner.label()),
-                clocks::metric.eq(clock.key.metric.as_str()),
-                clocks::cycle.eq(i64::from(clock.key.cycle)),
-                clocks::subject.eq(subject.as_str()),
-                clocks::policy.eq(&clock.pin.policy),
-                clocks::state.eq(clock.state.as_str()),
-                clocks::started_at.eq(clock.started_at.micros()),
-                clocks::due_at.eq(clock.due_at.micros()),
-                clocks::wake_at.eq(clock.wake_at.map(Timestamp::micros)),
-                clocks::breached_at.eq(clock.breach.map(|breach| breach.at.micros())),
-                clocks::ended_at.eq(ended_at(clock)),
-                clocks::body.eq(json(clock)?),
-            ))
-            .on_conflict((clocks::owner, clocks::metric, clocks::cycle))
-            .do_update()
-            .set((
-                clocks::policy.eq(excluded(clocks::policy)),
-                clocks::state.eq(excluded(clocks::state)),
-                clocks::due_at.eq(excluded(clocks::due_at)),
-                clocks::wake_at.eq(excluded(clocks::wake_at)),
-                clocks::breached_at.eq(excluded(clocks::breached_at)),
-                clocks::ended_at.eq(excluded(clocks::ended_at)),
-                clocks::body.eq(excluded(clocks::body)),
-            ))
-            .execute(c)?;
+        let body = json(clock)?;
+        Fixed::<WriteClock>::new(vec![
+            Bind::Text(&clock.key.owner.label()),
+            Bind::Text(clock.key.metric.as_str()),
+            Bind::BigInt(i64::from(clock.key.cycle)),
+            Bind::Text(subject.as_str()),
+            Bind::Text(&clock.pin.policy),
+            Bind::Text(clock.state.as_str()),
+            Bind::BigInt(clock.started_at.micros()),
+            Bind::BigInt(clock.due_at.micros()),
+            Bind::OptionalBigInt(clock.wake_at.map(Timestamp::micros)),
+            Bind::OptionalBigInt(clock.breach.map(|breach| breach.at.micros())),
+            Bind::OptionalBigInt(ended_at(clock)),
+            Bind::Text(&body),
+        ])
+        .execute(c)?;
     }
     for transition in &write.transitions {
         diesel::insert_into(transitions::table)
