@@ -44,6 +44,7 @@ mod status;
 mod terms;
 mod timers;
 mod trial;
+mod waiting;
 mod watch;
 mod watchdog;
 

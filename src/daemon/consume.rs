@@ -101,6 +101,7 @@ pub(super) async fn run(
                 unread,
                 place,
                 is_redelivered,
+                is_behind: false,
                 bytes,
                 waiter: Waiter::Delivery(acks.clone(), session, ordinal),
             });

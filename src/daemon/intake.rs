@@ -110,6 +110,8 @@ pub(super) struct Unit {
     pub(super) place: u64,
     /// Whether the broker says that it delivered this before.
     pub(super) is_redelivered: bool,
+    /// Whether it stands behind what others bring; see [`super::waiting`].
+    pub(super) is_behind: bool,
     /// About how large it is. *Units*: bytes.
     pub(super) bytes: usize,
     /// Who is told.
@@ -232,6 +234,22 @@ impl Intake {
 
     /// Has inputs decided that are ready, such as the house's own; no gate holds these back.
     pub async fn decide(&self, inputs: Vec<Arc<Input>>) -> Result<Vec<Receipt>, SubmitError> {
+        self.post(inputs, false).await
+    }
+
+    /// Has inputs decided as [`Intake::decide`] does, behind what others bring: for what comes in bulk.
+    pub(super) async fn decide_behind(
+        &self,
+        inputs: Vec<Arc<Input>>,
+    ) -> Result<Vec<Receipt>, SubmitError> {
+        self.post(inputs, true).await
+    }
+
+    async fn post(
+        &self,
+        inputs: Vec<Arc<Input>>,
+        is_behind: bool,
+    ) -> Result<Vec<Receipt>, SubmitError> {
         let (sender, receiver) = oneshot::channel();
         let bytes = inputs.len() * USUAL_BYTES;
         let first = inputs.first().map(|input| input.event.subject.as_str());
@@ -240,6 +258,7 @@ impl Intake {
             inputs,
             unread: None,
             is_redelivered: false,
+            is_behind,
             bytes,
             waiter: Waiter::Reply(sender),
         };

@@ -6,7 +6,7 @@
 //! until the input at fault stands alone and is parked.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -31,6 +31,7 @@ use super::{
     round::put_aside,
     status::Status,
     timers::Alarm,
+    waiting::Waiting,
 };
 use crate::{
     decide::{Input, Settings},
@@ -39,10 +40,6 @@ use crate::{
     telemetry,
 };
 
-/// The most inputs of a batch.
-pub(super) const MAX_INPUTS: usize = 256;
-/// The most that their messages weigh. *Units*: bytes.
-const MAX_BYTES: usize = 1024 * 1024;
 /// How long a lane gathers while another one is at work.
 const GATHER: Duration = Duration::from_millis(1);
 /// At which attempt a redelivered input is parked.
@@ -90,7 +87,7 @@ pub(super) struct Lane {
     numbers: Numbers,
     units: mpsc::Receiver<Vec<Unit>>,
     /// Taken from the channel, not in a batch yet.
-    waiting: VecDeque<Unit>,
+    waiting: Waiting,
     runtime: tokio::runtime::Handle,
     /// Registrations of batches whose commit has an unknown outcome.
     unknown: Vec<Place>,
@@ -110,7 +107,7 @@ impl Lane {
             writer: None,
             numbers: Numbers::default(),
             units,
-            waiting: VecDeque::new(),
+            waiting: Waiting::default(),
             runtime,
             unknown: Vec::new(),
             unsent: Vec::new(),
@@ -134,17 +131,17 @@ impl Lane {
         if self.waiting.is_empty() {
             self.waiting.extend(self.units.blocking_recv()?);
         }
-        while self.waiting.len() < MAX_INPUTS {
+        while !self.waiting.is_front_full() {
             let Ok(more) = self.units.try_recv() else {
                 break;
             };
             self.waiting.extend(more);
         }
-        if self.waiting.len() < MAX_INPUTS && self.shared.busy.load(Ordering::Relaxed) > 0 {
+        if !self.waiting.is_full() && self.shared.busy.load(Ordering::Relaxed) > 0 {
             let (runtime, units, waiting) = (&self.runtime, &mut self.units, &mut self.waiting);
             runtime.block_on(async {
                 let gathering = async {
-                    while waiting.len() < MAX_INPUTS {
+                    while !waiting.is_full() {
                         let Some(more) = units.recv().await else {
                             break;
                         };
@@ -155,22 +152,13 @@ impl Lane {
                 let _ = tokio::time::timeout(GATHER, gathering).await;
             });
         }
-        let (mut inputs, mut bytes, mut count) = (0, 0, 0);
-        for unit in &self.waiting {
-            inputs += unit.count();
-            bytes += unit.bytes;
-            if count > 0 && (inputs > MAX_INPUTS || bytes > MAX_BYTES) {
-                break;
-            }
-            count += 1;
-        }
-        let units = self.waiting.drain(..count).map(|mut unit| {
+        let mut units = self.waiting.take();
+        for unit in &mut units {
             if let Some(delivery) = unit.unread.take() {
                 unit.inputs = self.shared.reading.read(&delivery);
             }
-            unit
-        });
-        Some(units.collect())
+        }
+        Some(units)
     }
 
     /// Brings units to their end, one way or the other, in their order.

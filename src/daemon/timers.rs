@@ -35,8 +35,8 @@ use crate::{
 const LONGEST: Span = Span::from_secs(1);
 /// How many timers are read at once.
 const MOST: i64 = 2_048;
-/// How many subjects' timers are on their way at once: what else comes waits behind no more of them.
-const IN_FLIGHT: usize = 256;
+/// How many subjects' timers are on their way at once.
+const IN_FLIGHT: usize = 512;
 /// How many clocks without a timer are looked at in one sweep.
 const MOST_LOST: i64 = 256;
 /// How long a timer rests that was decided and is due all the same, at first and at most.
@@ -207,7 +207,7 @@ impl Timers {
     async fn decide(&self, due: Vec<Due>) -> Vec<(Name, bool)> {
         let inputs = due.iter().map(|due| Arc::clone(&due.input)).collect();
         let mut ended = Vec::with_capacity(due.len());
-        match self.app.intake.decide(inputs).await {
+        match self.app.intake.decide_behind(inputs).await {
             Ok(receipts) => {
                 let decided_at = self.app.clock.now();
                 for (due, receipt) in due.into_iter().zip(receipts) {

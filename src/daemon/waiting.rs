@@ -1,0 +1,143 @@
+//! What a lane has taken and not decided yet, and which of it makes the next batch.
+//!
+//! What the house brings in bulk, such as timers that are due together, stands behind what others bring:
+//! it fills what they leave of a batch, and never has less than its share of it.
+
+use std::collections::VecDeque;
+
+use super::intake::Unit;
+
+/// The most inputs of a batch.
+pub(super) const MAX_INPUTS: usize = 256;
+/// How many of them what stands behind may count on.
+const SHARE: usize = 64;
+/// The most that their messages weigh. *Units*: bytes.
+const MAX_BYTES: usize = 1024 * 1024;
+
+/// Units that wait for a batch, each kind in the order in which it came.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    front: VecDeque<Unit>,
+    behind: VecDeque<Unit>,
+}
+
+/// How much a batch holds so far.
+#[derive(Debug, Default)]
+struct Load {
+    units: usize,
+    inputs: usize,
+    bytes: usize,
+}
+
+impl Waiting {
+    pub(super) fn extend(&mut self, units: Vec<Unit>) {
+        for unit in units {
+            let queue = if unit.is_behind {
+                &mut self.behind
+            } else {
+                &mut self.front
+            };
+            queue.push_back(unit);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.front.is_empty() && self.behind.is_empty()
+    }
+
+    /// Tells whether the front alone fills a batch: until then it pays to see who else came.
+    pub(super) fn is_front_full(&self) -> bool {
+        self.front.len() >= MAX_INPUTS
+    }
+
+    /// Tells whether there is enough for a full batch.
+    pub(super) fn is_full(&self) -> bool {
+        self.front.len() + self.behind.len() >= MAX_INPUTS
+    }
+
+    /// Takes the next batch out.
+    pub(super) fn take(&mut self) -> Vec<Unit> {
+        let mut load = Load::default();
+        let kept = self.behind.len().min(SHARE);
+        let mut units = load.take(&mut self.front, MAX_INPUTS - kept);
+        units.extend(load.take(&mut self.behind, MAX_INPUTS));
+        units
+    }
+}
+
+impl Load {
+    /// Takes what still fits; the first of a batch always does.
+    fn take(&mut self, queue: &mut VecDeque<Unit>, most: usize) -> Vec<Unit> {
+        let mut count = 0;
+        for unit in &*queue {
+            let (inputs, bytes) = (self.inputs + unit.count(), self.bytes + unit.bytes);
+            if self.units > 0 && (inputs > most || bytes > MAX_BYTES) {
+                break;
+            }
+            (self.inputs, self.bytes) = (inputs, bytes);
+            self.units += 1;
+            count += 1;
+        }
+        queue.drain(..count).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::daemon::intake::Waiter;
+
+    fn units(count: usize, is_behind: bool, bytes: usize) -> Vec<Unit> {
+        let unit = |_| Unit {
+            inputs: Vec::new(),
+            unread: Some(Box::default()),
+            place: 0,
+            is_redelivered: false,
+            is_behind,
+            bytes,
+            waiter: Waiter::Reply(oneshot::channel().0),
+        };
+        (0..count).map(unit).collect()
+    }
+
+    /// Gives how many of each kind make the next batch.
+    fn next(waiting: &mut Waiting) -> (usize, usize) {
+        let units = waiting.take();
+        let behind = units.iter().filter(|unit| unit.is_behind).count();
+        (units.len() - behind, behind)
+    }
+
+    #[test]
+    fn what_stands_behind_fills_what_is_left_of_a_batch() {
+        let mut waiting = Waiting::default();
+        waiting.extend(units(1_000, true, 1));
+        waiting.extend(units(3, false, 1));
+        assert_eq!(next(&mut waiting), (3, 253));
+        assert_eq!(next(&mut waiting), (0, 256));
+    }
+
+    #[test]
+    fn what_stands_behind_has_its_share_however_much_comes() {
+        let mut waiting = Waiting::default();
+        waiting.extend(units(80, true, 1));
+        waiting.extend(units(1_000, false, 1));
+        assert_eq!(next(&mut waiting), (192, 64));
+        assert_eq!(next(&mut waiting), (240, 16));
+        assert_eq!(next(&mut waiting), (256, 0));
+    }
+
+    #[test]
+    fn a_batch_has_its_weight_but_for_a_single_unit() {
+        let mut waiting = Waiting::default();
+        waiting.extend(units(2, false, 2 * MAX_BYTES));
+        waiting.extend(units(5, false, MAX_BYTES / 4));
+        assert_eq!(next(&mut waiting), (1, 0));
+        assert_eq!(next(&mut waiting), (1, 0));
+        assert_eq!(next(&mut waiting), (4, 0));
+        assert!(!waiting.is_empty());
+        assert_eq!(next(&mut waiting), (1, 0));
+        assert!(waiting.is_empty());
+    }
+}
