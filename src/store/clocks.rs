@@ -54,7 +54,8 @@ impl Reader {
             let rows: Vec<(String, String, Option<i64>)> = on!(connection, c => clocks::table
                 .filter(clocks::wake_at.is_not_null())
                 .filter(clocks::wake_at.le(now.micros()))
-                .order((clocks::wake_at, clocks::owner))
+                // By the index alone: PostgreSQL reads all that is due when it has more to sort by.
+                .order(clocks::wake_at)
                 .limit(limit)
                 .select((clocks::owner, clocks::subject, clocks::wake_at))
                 .load(c)?);

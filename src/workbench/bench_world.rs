@@ -21,7 +21,7 @@ use crate::{
         history::Past,
         ids::SubjectId,
         outcome::{Change, Outcome},
-        sla::Owner,
+        sla::{Owner, TransitionKind},
         ticket::Ticket,
         time::{Span, Timestamp},
         world::{Need, Subject, TeamLoad, World},
@@ -334,6 +334,14 @@ impl<'a> BenchWorld<'a> {
         let gates: Vec<String> = gates.filter_map(|check| check.rule.clone()).collect();
         trail.fired.extend(gates.iter().cloned());
         rules.extend(gates);
+        // What is promised fires where a clock begins by it.
+        let begun = outcome.changes.iter().filter_map(|change| match change {
+            Change::Transition(one) if one.kind == TransitionKind::Started => Some(one),
+            _ => None,
+        });
+        trail
+            .fired
+            .extend(begun.map(|transition| transition.pin.policy.clone()));
         // What a rule asked of the house comes from that rule.
         if let Some(rule) = input.event.data.get("rule").and_then(Value::as_str)
             && input.event.source == self.settings.source

@@ -82,19 +82,22 @@ pub struct CaseFault {
     pub message: String,
 }
 
-/// The names under which rules ask for effects, and the outputs that they come to.
-pub const EFFECTS: &[(&str, &str)] = &[
-    ("create_ticket", "ticket.created"),
-    ("deny", "action.denied"),
-    ("escalate", "conversation.escalated"),
-    ("notify", "notice.posted"),
-    ("require_approval", "approval.requested"),
-    ("require_confirmation", "action.awaiting_confirmation"),
-    ("resolve", "conversation.resolve"),
-    ("run_action", "action.started"),
-    ("send_message", "message.send"),
-    ("tag", "conversation.tag"),
-    ("update_ticket", "ticket.updated"),
+/// The names under which rules ask for effects, the outputs that they come to, and the kind of notice
+/// where that tells them apart.
+pub const EFFECTS: &[(&str, &str, Option<&str>)] = &[
+    ("create_ticket", "ticket.created", None),
+    ("deny", "action.denied", None),
+    ("digest", "notice.posted", Some("digest")),
+    ("escalate", "conversation.escalated", None),
+    ("notify", "notice.posted", None),
+    ("report", "notice.posted", Some("report")),
+    ("require_approval", "approval.requested", None),
+    ("require_confirmation", "action.awaiting_confirmation", None),
+    ("resolve", "conversation.resolve", None),
+    ("run_action", "action.started", None),
+    ("send_message", "message.send", None),
+    ("tag", "conversation.tag", None),
+    ("update_ticket", "ticket.updated", None),
 ];
 
 /// Reads every case file of a folder. *Shape*: relative path to text, by path.
@@ -289,7 +292,13 @@ fn expectation(lines: &Lines<'_>, written: Spanned<toml::Table>) -> Result<Expec
         (Some(_), Some(_)) => {
             return Err(lines.fault(at, "write `effect` or `type`, not both".to_owned()));
         }
-        (Some(effect), None) => Some(output_of(&effect).map_err(|m| lines.fault(at, m))?),
+        (Some(effect), None) => {
+            let (kind, notice) = output_of(&effect).map_err(|m| lines.fault(at, m))?;
+            if let Some(notice) = notice {
+                fields.insert("kind".to_owned(), notice.into());
+            }
+            Some(kind.to_owned())
+        }
         (None, kind) => kind,
     };
     let times = match fields.remove("times") {
@@ -314,12 +323,13 @@ fn expectation(lines: &Lines<'_>, written: Spanned<toml::Table>) -> Result<Expec
     })
 }
 
-/// Gives the output that an effect comes to.
-fn output_of(effect: &str) -> Result<String, String> {
-    if let Some((_, kind)) = EFFECTS.iter().find(|(name, _)| *name == effect) {
-        return Ok((*kind).to_owned());
+/// Gives the output that an effect comes to, and the kind of notice if it is one.
+fn output_of(effect: &str) -> Result<(&'static str, Option<&'static str>), String> {
+    let found = EFFECTS.iter().find(|(name, ..)| *name == effect);
+    if let Some((_, kind, notice)) = found {
+        return Ok((kind, *notice));
     }
-    let known: Vec<&str> = EFFECTS.iter().map(|(name, _)| *name).collect();
+    let known: Vec<&str> = EFFECTS.iter().map(|(name, ..)| *name).collect();
     Err(format!(
         "no effect is called `{effect}`; use {}",
         known.join(", ")

@@ -163,9 +163,9 @@ pub fn run_all(
 }
 
 /// Tells whether a case can have a rule fire. What is out of the usual takes weeks of the usual, and
-/// what is promised fires nothing by itself.
+/// a calendar does nothing by itself.
 fn is_within_reach(rule: &RuleSummary) -> bool {
-    !["anomaly", "calendar", "sla"].contains(&rule.kind)
+    !["anomaly", "calendar"].contains(&rule.kind)
 }
 
 fn unreadable(fault: CaseFault) -> Failure {

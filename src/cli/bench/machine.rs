@@ -46,14 +46,19 @@ pub(super) fn memory_mib(process: u32) -> (u64, u64) {
     (mib("VmRSS"), mib("VmHWM"))
 }
 
-/// Gives how long the threads of a process have computed. *Units*: seconds of one core.
+/// How many ticks a second the kernel counts for programs.
+const TICKS: f64 = 100.0;
+
+/// Gives how long a process has computed. *Units*: seconds of one core.
 pub(super) fn cpu_seconds(process: u32) -> f64 {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter();
-    let nanos = threads.flatten().flatten().filter_map(|thread| {
-        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        text.split(' ').next()?.parse::<f64>().ok()
-    });
-    nanos.sum::<f64>() / 1e9
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name, in brackets, may hold spaces; time for itself and in the kernel come 11 words after it.
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks = after_name.split_whitespace().skip(11).take(2);
+    ticks
+        .filter_map(|ticks| ticks.parse::<f64>().ok())
+        .sum::<f64>()
+        / TICKS
 }
 
 fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
