@@ -88,6 +88,7 @@ use crate::{
         directory::Directory,
         event::{Event, Reason, Rejection},
         ids::EventKey,
+        nearest::did_you_mean,
         outcome::Outcome,
         template::Template,
         time::Timestamp,
@@ -275,14 +276,8 @@ fn unknown_type(kind: &str) -> Rejection {
         let detail = format!("`{kind}` is not decided by this version; replay it after an upgrade");
         return Rejection::new(Reason::UnknownType, "type", detail);
     }
-    let nearest = TYPES
-        .iter()
-        .map(|known| (strsim::osa_distance(known.name, kind), known.name))
-        .min()
-        .filter(|(distance, _)| *distance <= 4);
-    let hint = nearest
-        .map(|(_, name)| format!("; did you mean `{name}`?"))
-        .unwrap_or_default();
+    let hint = did_you_mean(kind, TYPES.iter().map(|known| known.name));
+    let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
     Rejection::new(
         Reason::UnknownType,
         "type",

@@ -27,6 +27,7 @@ pub mod history;
 pub mod ids;
 pub mod integration;
 pub mod lead;
+pub mod nearest;
 pub mod network;
 pub mod notice;
 pub mod outcome;

@@ -58,6 +58,7 @@ use crate::domain::{
     facts::Facts,
     gate::Gate,
     history::HistoryAsk,
+    nearest::did_you_mean,
     sla::{Pin, Targets, Terms},
     ticket::Priority,
     time::Timestamp,
@@ -251,14 +252,11 @@ impl Policy {
             .rules
             .iter()
             .filter(|rule| rule.kind == function::KIND.name);
-        let near = functions
-            .map(|rule| (strsim::osa_distance(&rule.name, name), &rule.name))
-            .min()
-            .filter(|(distance, _)| *distance <= 3);
+        let hint = did_you_mean(name, functions.map(|rule| &*rule.name));
         let place = format!("actions/{action}.toml");
         let message = format!("the policy has no function `{name}`");
         let fault = Fault::new(fault::FUNCTION, &place, rhai::Position::NONE, message);
-        fault.hinted(near.map(|(_, name)| format!("did you mean `{name}`?")))
+        fault.hinted(hint)
     }
 
     /// Asks a `function` for its answer to the parameters of a request.

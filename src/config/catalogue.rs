@@ -19,7 +19,7 @@ use toml::de::DeTable;
 use super::{
     ConfigFault, Env, actions,
     document::Document,
-    fault::{self, Place, did_you_mean},
+    fault::{self, Place},
     integrations,
     section::Section,
     texts::read_texts,
@@ -29,6 +29,7 @@ use crate::domain::{
     action::{Action, Performer},
     catalogue::Catalogue,
     integration::Integration,
+    nearest::did_you_mean,
     template::Template,
 };
 

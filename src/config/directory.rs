@@ -5,14 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    fault::{self, did_you_mean},
-    section::Section,
-};
+use super::{fault, section::Section};
 use crate::domain::{
     access::Roles,
     availability::Away,
     directory::{Person, Team},
+    nearest::did_you_mean,
 };
 
 /// Reads every `[people.NAME]`.

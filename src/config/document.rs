@@ -7,8 +7,9 @@ use std::{cell::RefCell, collections::BTreeSet, ops::Range, path::Path};
 
 use super::{
     env::Env,
-    fault::{self, ConfigFault, Place, did_you_mean},
+    fault::{self, ConfigFault, Place},
 };
+use crate::domain::nearest::did_you_mean;
 
 /// The file being read, with what its values may refer to.
 pub(super) struct Document<'a> {

@@ -149,36 +149,9 @@ impl Place {
     }
 }
 
-/// Gives the name of `known` that `word` was probably meant to be.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = 1 + word.chars().count() / 4;
-    known
-        .into_iter()
-        .map(|name| (strsim::osa_distance(word, name), name))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
-}
-
-/// Words the hint for a name that was probably mistyped.
-pub(super) fn did_you_mean<'a>(
-    word: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
-    nearest(word, known).map(|name| format!("did you mean `{name}`?"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_nearest_name_is_offered_only_when_it_is_near() {
-        let known = ["prefetch", "partitions", "inbox"];
-        assert_eq!(nearest("prefech", known), Some("prefetch"));
-        assert_eq!(nearest("inbx", known), Some("inbox"));
-        assert_eq!(nearest("colour", known), None);
-    }
 
     #[test]
     fn codes_are_registered_once_and_in_order() {

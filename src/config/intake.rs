@@ -7,11 +7,8 @@ use std::{collections::BTreeMap, fs, io, path::Path};
 
 use secrecy::SecretString;
 
-use super::{
-    document::Document,
-    fault::{self, did_you_mean},
-    section::Section,
-};
+use super::{document::Document, fault, section::Section};
+use crate::domain::nearest::did_you_mean;
 
 /// The mappings that need no file; one of the same name in `config/mappings/` wins.
 pub const BUILT_IN_MAPPINGS: [&str; 2] = ["chatwoot", "rasa"];

@@ -7,12 +7,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     channels::{MAILS, mail_url, sender, spacing, timeout},
-    fault::{self, did_you_mean},
+    fault,
     section::Section,
     values::{networks, template},
 };
 use crate::domain::{
     channel::{Channel, MailServer, Notices},
+    nearest::did_you_mean,
     notice::NoticeKind,
     template::Template,
 };

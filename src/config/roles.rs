@@ -4,11 +4,9 @@
 //! the domain's; a grant may be narrowed by action, channel, segment and amount
 //! where its verbs are asked of an action. Read by `root`.
 
-use super::{
-    fault::{self, did_you_mean},
-    section::Section,
-};
+use super::{fault, section::Section};
 use crate::domain::access::{Grant, Role, Roles, VERBS, Verb};
+use crate::domain::nearest::did_you_mean;
 
 /// Reads every `[roles.NAME]` over the built-in ones.
 pub(super) fn read_roles(sections: Vec<(String, Section<'_>)>) -> Roles {

@@ -7,17 +7,12 @@ use std::sync::Arc;
 
 use super::{
     Audit, Broker, Config, Database, Http, Intake, Limits, Outbound, PolicySection, Queue,
-    Retention, Tickets,
-    channels::read_channels,
-    directory,
-    document::Document,
-    env,
-    fault::{self, did_you_mean},
-    notices::read_notices,
-    roles,
-    section::Section,
+    Retention, Tickets, channels::read_channels, directory, document::Document, env, fault,
+    notices::read_notices, roles, section::Section,
 };
-use crate::domain::{directory::Directory, event::MAX_ATTRIBUTE_BYTES, time::Span};
+use crate::domain::{
+    directory::Directory, event::MAX_ATTRIBUTE_BYTES, nearest::did_you_mean, time::Span,
+};
 use toml::de::DeTable;
 
 /// What a ticket's link may name.

@@ -6,10 +6,8 @@
 
 use std::{fs, path::Path};
 
-use super::{
-    env::{CREDENTIALS, Env},
-    fault::did_you_mean,
-};
+use super::env::{CREDENTIALS, Env};
+use crate::domain::nearest::did_you_mean;
 
 /// What a reference may name.
 const KINDS: [&str; 3] = ["env", "file", "credential"];

@@ -11,11 +11,14 @@ use toml::de::{DeFloat, DeInteger, DeTable, DeValue};
 
 use super::{
     document::{Document, Stranger},
-    fault::{self, Place, did_you_mean, nearest},
+    fault::{self, Place},
     json::to_json,
     secret,
 };
-use crate::domain::time::Span;
+use crate::domain::{
+    nearest::{did_you_mean, nearest},
+    time::Span,
+};
 
 /// A table of the document, present or not.
 pub(super) struct Section<'d> {

@@ -2,12 +2,8 @@
 //!
 //! Read by `root`; the message goes into `decide`'s settings, so a reload takes it over.
 
-use super::{
-    fault::{Place, did_you_mean},
-    section::Section,
-    values::parsed,
-};
-use crate::domain::{template::Template, ticket::RESOLVED_MESSAGE};
+use super::{fault::Place, section::Section, values::parsed};
+use crate::domain::{nearest::did_you_mean, template::Template, ticket::RESOLVED_MESSAGE};
 
 /// What a text about a ticket may name, besides the members of the customer.
 const VARIABLES: [&str; 3] = ["link", "number", "subject"];

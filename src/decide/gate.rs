@@ -19,6 +19,7 @@ use crate::domain::{
     event::{Event, Trace},
     facts::{Facts, StateFacts},
     gate::{ApprovalAsk, Gate, LimitAsk, OnExpiry, Otherwise},
+    nearest::did_you_mean,
     request::{Check, Request, Reserved},
     time::{Span, Timestamp},
     verdict::{Fired, RuleFailure},
@@ -266,14 +267,8 @@ impl Validation<'_, '_> {
             self.note("action", "passed", None, None);
             return Ok(Arc::clone(action));
         }
-        let nearest = known
-            .keys()
-            .map(|known| (strsim::osa_distance(known, name), known))
-            .min()
-            .filter(|(distance, _)| *distance <= 3);
-        let hint = nearest
-            .map(|(_, known)| format!("; did you mean `{known}`?"))
-            .unwrap_or_default();
+        let hint = did_you_mean(name, known.keys().map(String::as_str));
+        let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
         let reason = format!("there is no action `{name}`{hint}");
         Err(self.refuse("action", "unknown_action", None, reason))
     }

@@ -17,12 +17,12 @@ use rhai::{
 
 use super::{
     facts,
-    fault::{self, Fault, nearest},
+    fault::{self, Fault},
     names::{File, Library, each_statement},
     shape::{Holds, Shape},
     spots::Spots,
 };
-use crate::domain::directory::Directory;
+use crate::domain::{directory::Directory, nearest::did_you_mean};
 
 /// What the check of a file found.
 #[derive(Default)]
@@ -290,7 +290,7 @@ impl Checker<'_> {
         if !variable.2.is_empty() {
             let root = variable.2.path.first().map_or("", |first| first.as_str());
             if root != "global" && !self.aliases.contains_key(root) {
-                let hint = nearest(root, self.aliases.keys().map(String::as_str));
+                let hint = did_you_mean(root, self.aliases.keys().map(String::as_str));
                 let message = format!("nothing is imported as `{root}`");
                 self.fault(fault::IMPORT, variable.2.position(), message, hint);
             }
@@ -305,7 +305,7 @@ impl Checker<'_> {
             return *form;
         }
         if !self.file.defines(name) {
-            let hint = nearest(
+            let hint = did_you_mean(
                 name,
                 reach.variables.iter().map(|(known, _)| known.as_str()),
             );
@@ -373,7 +373,7 @@ impl Checker<'_> {
             if let (Form::Past, Some(declared)) = (form, &self.declared)
                 && !declared.iter().any(|known| known == name)
             {
-                let hint = nearest(name, declared.iter().map(String::as_str));
+                let hint = did_you_mean(name, declared.iter().map(String::as_str));
                 let message = format!("the rule declares no history `{name}`");
                 self.fault(fault::FIELD, at, message, hint);
             }

@@ -2,10 +2,8 @@
 //!
 //! Those of the contract that this version decides, and those that it will.
 
-use super::{
-    fault::{self, nearest},
-    spec::Wrong,
-};
+use super::{fault, spec::Wrong};
+use crate::domain::nearest::did_you_mean;
 
 /// The inbound types of this version, by name.
 pub(super) const KNOWN: &[&str] = &[
@@ -45,7 +43,7 @@ pub(super) fn check(name: &str) -> Result<(), Wrong> {
         return Err(Wrong::new(fault::LATER, message));
     }
     Err(Wrong {
-        hint: nearest(name, KNOWN.iter().chain(LATER).copied()),
+        hint: did_you_mean(name, KNOWN.iter().chain(LATER).copied()),
         ..Wrong::new(fault::EVENT, format!("there is no event type `{name}`"))
     })
 }

@@ -335,17 +335,6 @@ fn describe(error: &EvalAltResult) -> String {
     }
 }
 
-/// Gives the nearest of `known` to `name` as a hint, if one is near enough.
-pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let allowed = (name.chars().count() / 3).clamp(1, 3);
-    known
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|&(distance, _)| distance <= allowed)
-        .min()
-        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,14 +342,5 @@ mod tests {
     #[test]
     fn codes_are_unique_and_in_order() {
         assert!(CODES.windows(2).all(|pair| pair[0].0 < pair[1].0));
-    }
-
-    #[test]
-    fn a_near_spelling_is_found_and_a_far_one_is_not() {
-        assert_eq!(
-            nearest("keywrods", ["channels", "keywords"]).as_deref(),
-            Some("did you mean `keywords`?")
-        );
-        assert_eq!(nearest("colour", ["keywords", "when"]), None);
     }
 }

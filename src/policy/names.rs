@@ -10,8 +10,8 @@ use std::{
 
 use rhai::{AST, OptimizationLevel, ScriptFuncDef, Shared, Stmt};
 
-use super::{effects, facts, fault::nearest, kinds, sandbox};
-use crate::domain::directory::Directory;
+use super::{effects, facts, kinds, sandbox};
+use crate::domain::{directory::Directory, nearest::did_you_mean};
 
 /// Functions that the engine treats on its own, with their numbers of arguments.
 const BUILT_IN: &[(&str, &[usize])] = &[
@@ -119,7 +119,7 @@ impl File {
             .keys()
             .filter(|own| !own.starts_with("anon$"));
         let native = NATIVE.keys().filter(|native| !native.contains('$'));
-        nearest(name, own.chain(native).map(String::as_str))
+        did_you_mean(name, own.chain(native).map(String::as_str))
     }
 }
 
@@ -148,7 +148,7 @@ impl Library {
 
     /// Gives the nearest file to `name` as a hint.
     pub(super) fn nearest_file(&self, name: &str) -> Option<String> {
-        nearest(name, self.files.keys().map(String::as_str))
+        did_you_mean(name, self.files.keys().map(String::as_str))
     }
 }
 

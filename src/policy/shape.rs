@@ -11,10 +11,9 @@ use rhai::{Dynamic, Engine, ImmutableString};
 
 use super::{
     condition::Declared,
-    fault::nearest,
     value::{Raised, raise},
 };
-use crate::domain::facts::Facts;
+use crate::domain::{facts::Facts, nearest::did_you_mean};
 
 /// A fixed form.
 pub(super) struct Shape {
@@ -109,7 +108,7 @@ impl Shape {
 
     /// Gives the nearest field as a hint.
     pub(super) fn hint(&self, name: &str) -> Option<String> {
-        nearest(name, self.fields.iter().map(|field| field.name))
+        did_you_mean(name, self.fields.iter().map(|field| field.name))
     }
 }
 

@@ -10,8 +10,8 @@ mod takes;
 use rhai::{Dynamic, FnPtr, Map};
 use rust_decimal::Decimal;
 
-use super::fault::{self, nearest};
-use crate::domain::{directory::Directory, history::By, time::Span};
+use super::fault;
+use crate::domain::{directory::Directory, history::By, nearest::did_you_mean, time::Span};
 
 pub(super) use self::{
     known::quiet_team,
@@ -139,7 +139,7 @@ pub(super) fn unknown(groups: &[&[Key]], name: &str) -> Wrong {
     wrong(
         fault::KEY,
         format!("there is no key `{name}` here"),
-        nearest(name, known),
+        did_you_mean(name, known),
     )
 }
 

@@ -13,13 +13,14 @@ use rhai::Position;
 
 use super::{
     check::Report,
-    fault::{self, Fault, nearest},
+    fault::{self, Fault},
     load::place_of,
     rule::{Action, Rule},
 };
 use crate::domain::{
     calendar::{Calendar, CalendarSpec},
     directory::Directory,
+    nearest::did_you_mean,
     sla::{Pin, Terms},
     time::Timestamp,
 };
@@ -58,7 +59,7 @@ pub(super) fn check(
         known.extend(report.calendars.iter().cloned());
     }
     let is_absent = |name: &&str| !known.contains(*name);
-    let hint = |name: &str| nearest(name, known.iter().map(String::as_str));
+    let hint = |name: &str| did_you_mean(name, known.iter().map(String::as_str));
     let mut faults = Vec::new();
     for rule in rules {
         if let Some(name) = rule.calendar().filter(is_absent) {

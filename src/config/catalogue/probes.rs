@@ -1,10 +1,11 @@
 //! What a probe must hold beyond its own file: an operation of its action's integration that
 //! only reads, for an action that does more than that.
 
-use super::{Report, check_placeholders, did_you_mean};
+use super::{Report, check_placeholders};
 use crate::domain::{
     action::{Action, Performer},
     catalogue::Catalogue,
+    nearest::did_you_mean,
 };
 
 /// Checks what an action's probe names.

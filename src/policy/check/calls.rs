@@ -3,10 +3,11 @@
 use rhai::{Dynamic, Expr, FnCallExpr, Position};
 
 use super::{Checker, Closure, Form, Reach};
+use crate::domain::nearest::did_you_mean;
 use crate::policy::{
     calendar,
     effects::{self, Arguments, EFFECTS, EffectForm},
-    fault::{self, nearest},
+    fault,
     kinds::{KINDS, Kind},
     names::{native, native_arities},
     spec::{self, Key, Takes, Wrong},
@@ -103,7 +104,7 @@ impl Checker<'_> {
             .first()
             .map_or("", |first| first.as_str());
         let Some(path) = self.aliases.get(root) else {
-            let hint = nearest(root, self.aliases.keys().map(String::as_str));
+            let hint = did_you_mean(root, self.aliases.keys().map(String::as_str));
             let message = format!("nothing is imported as `{root}`");
             return self.fault(fault::IMPORT, call.namespace.position(), message, hint);
         };
@@ -118,7 +119,7 @@ impl Checker<'_> {
             let names = file
                 .named_functions()
                 .map(|definition| definition.name.as_str());
-            let hint = nearest(&call.name, names);
+            let hint = did_you_mean(&call.name, names);
             let message = format!(
                 "`{}` has no function `{}` with {} arguments",
                 file.path,

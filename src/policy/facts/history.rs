@@ -9,10 +9,9 @@ use rhai::{Dynamic, Engine, ImmutableString};
 
 use super::whose;
 use crate::{
-    domain::{facts::Facts, history::History},
+    domain::{facts::Facts, history::History, nearest::did_you_mean},
     policy::{
         condition::Declared,
-        fault::nearest,
         shape::View,
         value::{Raised, raise},
     },
@@ -57,7 +56,7 @@ impl Past {
     fn recall(&self, name: &str) -> Result<Recalled, Raised> {
         let declared = self.declared.as_deref().unwrap_or_default();
         let Some(one) = declared.iter().find(|one| one.name == name) else {
-            let hint = nearest(name, declared.iter().map(|one| one.name.as_str()));
+            let hint = did_you_mean(name, declared.iter().map(|one| one.name.as_str()));
             let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
             return Err(raise(format!(
                 "the rule declares no history `{name}`{hint}"

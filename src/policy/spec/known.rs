@@ -2,8 +2,8 @@
 
 use super::{Wrong, wrong};
 use crate::{
-    domain::{access::fits, directory::Directory},
-    policy::fault::{self, nearest},
+    domain::{access::fits, directory::Directory, nearest::did_you_mean},
+    policy::fault,
 };
 
 /// Checks that a text is one of a few.
@@ -11,8 +11,8 @@ pub(super) fn chosen(what: &str, text: &str, known: &[&'static str]) -> Result<(
     if known.contains(&text) {
         return Ok(());
     }
-    let hint =
-        nearest(text, known.iter().copied()).unwrap_or_else(|| format!("use {}", known.join(", ")));
+    let hint = did_you_mean(text, known.iter().copied())
+        .unwrap_or_else(|| format!("use {}", known.join(", ")));
     Err(wrong(
         fault::VALUE,
         format!("`{text}` is not {what}"),
@@ -28,7 +28,7 @@ fn named<'a>(
     if known.clone().any(|candidate| candidate == name) {
         return Ok(());
     }
-    let hint = nearest(name, known.by_ref().map(String::as_str));
+    let hint = did_you_mean(name, known.by_ref().map(String::as_str));
     Err(wrong(
         fault::NAME,
         format!("there is no {what} `{name}` in the configuration"),
@@ -56,7 +56,7 @@ pub(super) fn action(name: &str, directory: &Directory) -> Result<(), Wrong> {
     Err(wrong(
         fault::UNKNOWN,
         format!("there is no action `{name}` in the configuration"),
-        nearest(name, directory.actions.iter().map(String::as_str)),
+        did_you_mean(name, directory.actions.iter().map(String::as_str)),
     ))
 }
 

@@ -13,13 +13,13 @@ use crate::{
     domain::{
         directory::Directory,
         history::By,
+        nearest::did_you_mean,
         sla::parse_target,
         ticket::{Priority, TicketStatus},
         time::Span,
     },
     policy::{
-        event_types,
-        fault::{self, nearest},
+        event_types, fault,
         value::{Free, to_json},
     },
 };
@@ -248,7 +248,7 @@ impl Takes {
             Self::Alerts => self.each(value, true, &|text| match text {
                 OWN_TEAM => Ok(()),
                 other => recipient(other, directory).map_err(|wrong| Wrong {
-                    hint: wrong.hint.or_else(|| nearest(other, [OWN_TEAM])),
+                    hint: wrong.hint.or_else(|| did_you_mean(other, [OWN_TEAM])),
                     ..wrong
                 }),
             }),
@@ -289,7 +289,7 @@ impl Takes {
             Self::Action => action(text, directory),
             Self::Assign if ASSIGN.contains(&text) => Ok(()),
             Self::Assign => person(text, directory).map_err(|wrong| Wrong {
-                hint: nearest(text, ASSIGN).or(wrong.hint),
+                hint: did_you_mean(text, ASSIGN).or(wrong.hint),
                 ..wrong
             }),
             Self::By | Self::Key => chosen("what a window goes by", text, &By::ALL.map(By::as_str)),
@@ -325,7 +325,7 @@ impl Takes {
                 Err(_) => Err(wrong(
                     fault::CRON,
                     format!("`{text}` is not an IANA timezone"),
-                    nearest(text, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name())),
+                    did_you_mean(text, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name())),
                 )),
             },
             _ if text.trim().is_empty() => {

@@ -1,0 +1,38 @@
+//! The nearest name: what somebody who wrote an unknown one probably meant.
+//!
+//! One measure for rules, configuration, procedures and events, so that a slip of the pen is understood
+//! everywhere alike.
+
+/// The most letters that may be wrong, however long the name is.
+const MOST_WRONG: usize = 4;
+
+/// Gives the name of `known` that `word` was probably meant to be.
+pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let allowed = (1 + word.chars().count() / 4).min(MOST_WRONG);
+    known
+        .into_iter()
+        .map(|name| (strsim::osa_distance(word, name), name))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// Words the hint for a name that was probably mistyped.
+pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+    nearest(word, known).map(|name| format!("did you mean `{name}`?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_near_spelling_is_found_and_a_far_one_is_not() {
+        let known = ["inbox", "keywords", "prefetch"];
+        assert_eq!(nearest("prefech", known), Some("prefetch"));
+        assert_eq!(nearest("inbx", known), Some("inbox"));
+        assert_eq!(nearest("colour", known), None);
+        let hint = did_you_mean("keywrods", known);
+        assert_eq!(hint.as_deref(), Some("did you mean `keywords`?"));
+    }
+}
