@@ -19,6 +19,7 @@ pub mod explain;
 pub mod leads;
 pub mod migrate;
 pub mod parked;
+pub mod procedures;
 pub mod publish;
 pub mod reports;
 pub mod requests;
@@ -33,6 +34,7 @@ pub mod token;
 mod checks;
 mod client;
 mod failure;
+mod house;
 mod offline;
 mod output;
 mod story;
@@ -95,6 +97,9 @@ enum Command {
     /// Look at what waits for people, and decide
     #[command(visible_alias = "approval")]
     Approvals(approvals::Args),
+    /// Check, draw and compare definitions of procedures
+    #[command(visible_alias = "procedure")]
+    Procedures(procedures::Args),
     /// Have somebody stand in for you in approvals, for a time
     #[command(visible_alias = "delegation")]
     Delegations(delegations::Args),
@@ -145,6 +150,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => return run::main(args),
         Command::Rules(args) => return rules::main(args),
         Command::Bench(args) => return bench::main(args),
+        Command::Procedures(args) => procedures::main(&args),
         Command::Publish(args) => block_on(publish::main(args)),
         Command::Results(args) => block_on(results::main(args)),
         Command::Conversations(args) => block_on(conversations::main(args)),

@@ -33,6 +33,7 @@ pub mod notice;
 pub mod outcome;
 pub mod person;
 pub mod probe;
+pub mod procedure;
 pub mod record;
 pub mod report;
 pub mod request;

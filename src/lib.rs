@@ -14,12 +14,13 @@
 //! The modules in reading order; an arrow points from what is used to who uses it:
 //!
 //! ```text
-//!  domain ─► policy, connectors ─► decide ─► workbench ─► daemon ─► http ─► cli
+//!  domain ─► policy, procedures, connectors ─► decide ─► workbench ─► daemon ─► http ─► cli
 //!  domain ─► notices, outbound, store, broker ────────────┘
 //! ```
 //!
 //! - [`domain`]: the nouns and their state machines; what is loaded, wanted, written.
 //! - [`policy`]: the rules that operations teams write, compiled and asked.
+//! - [`procedures`]: definitions of multi-step workflows, checked, compared and drawn.
 //! - [`connectors`]: from a request for an action to what is sent, and from an answer to what it means.
 //! - [`decide`]: the verb; (policy, world, input, now) → outcome, without any I/O. `decide::gate`
 //!   is the governed path of every action.
@@ -48,6 +49,7 @@ pub mod http;
 pub mod notices;
 pub mod outbound;
 pub mod policy;
+pub mod procedures;
 pub mod store;
 pub mod telemetry;
 pub mod workbench;

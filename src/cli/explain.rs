@@ -10,8 +10,10 @@ const TABLES: &[&[(&str, &str)]] = &[
     crate::broker::CODES,
     crate::config::CODES,
     crate::daemon::CODES,
+    crate::domain::procedure::read::CODES,
     crate::http::problem::CODES,
     crate::policy::CODES,
+    crate::procedures::CODES,
     crate::store::CODES,
     crate::workbench::cases::CODES,
 ];
@@ -63,7 +65,7 @@ mod tests {
             let parts: Vec<&str> = code.split('-').collect();
             assert!(
                 matches!(parts[..], ["PV", area, number]
-                    if ["RULE", "CONF", "STORE", "AMQP", "HTTP", "EVENT", "RUN"].contains(&area)
+                    if ["RULE", "CONF", "STORE", "AMQP", "HTTP", "EVENT", "PROC", "RUN"].contains(&area)
                         && number.len() == 3
                         && number.bytes().all(|digit| digit.is_ascii_digit())),
                 "{code}"

@@ -16,10 +16,10 @@ use serde_json::json;
 
 use super::{
     EXIT_CONFIG, Failure,
+    house::House,
     output::{self, Output},
 };
 use crate::{
-    config::{CatalogueSources, Config, Env, Ground, read_catalogue},
     daemon::{Bundle, Mappings, settings},
     decide::Settings,
     policy::{Policy, Sources},
@@ -111,9 +111,11 @@ struct Place {
 
 impl Place {
     fn find(args: &Args) -> Result<Self, Failure> {
-        let config = Config::load(&args.config, &Env::process())
-            .map_err(|faults| refuse(args.output, "configuration", &faults))?
-            .config;
+        let House {
+            config,
+            sources: catalogue_sources,
+            catalogue,
+        } = House::read(&args.config, args.output)?;
         let folder = args
             .rules
             .clone()
@@ -128,20 +130,10 @@ impl Place {
         let bundle = Bundle {
             rules: sources.files.clone(),
             mappings,
-            catalogue: CatalogueSources::read(&args.config)
-                .map_err(|error| Failure::new(format!("cannot read the catalogue: {error}")))?,
+            catalogue: catalogue_sources,
         };
-        let ground = Ground {
-            env: &Env::process(),
-            folder: &args.config,
-            roles: &config.roles,
-        };
-        let read = read_catalogue(&bundle.catalogue, &ground);
-        if !read.faults.is_empty() {
-            return Err(refuse(args.output, "catalogue", &read.faults));
-        }
         let mut directory = config.directory();
-        directory.actions = read.catalogue.actions.keys().cloned().collect();
+        directory.actions = catalogue.actions.keys().cloned().collect();
         Ok(Self {
             config: args.config.clone(),
             folder,
@@ -149,7 +141,7 @@ impl Place {
             version: bundle.version(),
             settings: Settings {
                 directory,
-                catalogue: std::sync::Arc::new(read.catalogue),
+                catalogue: std::sync::Arc::new(catalogue),
                 ..settings(&config)
             },
             output: args.output,
@@ -166,15 +158,6 @@ impl Place {
             said.err().unwrap_or_else(Failure::said).code(EXIT_CONFIG)
         })
     }
-}
-
-fn refuse<T: ToString>(output: Output, what: &str, faults: &[T]) -> Failure {
-    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    let said = match output {
-        Output::Table => output::aside(&lines.join("\n")),
-        Output::Json => output::json(&json!({"ok": false, what: lines})),
-    };
-    said.err().unwrap_or_else(Failure::said).code(EXIT_CONFIG)
 }
 
 #[cfg(test)]

@@ -8,7 +8,11 @@ const MOST_WRONG: usize = 4;
 
 /// Gives the name of `known` that `word` was probably meant to be.
 pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let allowed = (1 + word.chars().count() / 4).min(MOST_WRONG);
+    // One letter of it must be right.
+    let letters = word.chars().count();
+    let allowed = (1 + letters / 4)
+        .min(MOST_WRONG)
+        .min(letters.saturating_sub(1));
     known
         .into_iter()
         .map(|name| (strsim::osa_distance(word, name), name))
@@ -32,6 +36,7 @@ mod tests {
         assert_eq!(nearest("prefech", known), Some("prefetch"));
         assert_eq!(nearest("inbx", known), Some("inbox"));
         assert_eq!(nearest("colour", known), None);
+        assert_eq!(nearest("b", ["a"]), None);
         let hint = did_you_mean("keywrods", known);
         assert_eq!(hint.as_deref(), Some("did you mean `keywords`?"));
     }

@@ -519,7 +519,7 @@ on("conversation.message", "a", #{
         d.rhai:1:18: the path of an import is a text written out [PV-RULE-013]
         d.rhai:1:50: an import stands at the top level of a file [PV-RULE-013]
         d.rhai:1:69: nothing is imported as `lib` [PV-RULE-013]
-        d.rhai:1:79: nothing is imported as `d` [PV-RULE-013]; did you mean `c`?
+        d.rhai:1:79: nothing is imported as `d` [PV-RULE-013]
         d.rhai:1:90: `c.rhai` has no function `missing` with 0 arguments [PV-RULE-009]
         "##);
     }

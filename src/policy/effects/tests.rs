@@ -118,7 +118,7 @@ fn what_is_wrong_with_what_is_told_to_teammates_is_told_at_load() {
     a.rhai:3:62: `period`: `0d` is no time at all [PV-RULE-004]
     a.rhai:3:76: `format`: `pdf` is not the form of a report [PV-RULE-004]; use csv, html, table
     a.rhai:3:89: `team`: there is no team `biling` in the configuration [PV-RULE-006]; did you mean `billing`?
-    a.rhai:3:99: there is no key `form` here [PV-RULE-003]
+    a.rhai:3:99: there is no key `form` here [PV-RULE-003]; did you mean `format`?
     a.rhai:4:31: `message`: wants a text, which may be empty, not `7` [PV-RULE-004]
     "##);
 }
