@@ -37,6 +37,7 @@ pub mod procedure;
 pub mod record;
 pub mod report;
 pub mod request;
+pub mod run;
 pub mod schema;
 pub mod seal;
 pub mod sla;

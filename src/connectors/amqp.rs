@@ -7,8 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::http::fill;
-use crate::domain::integration::AmqpOperation;
+use crate::domain::{integration::AmqpOperation, template::filled};
 
 /// The longest routing key and the longest message id. *Source*: AMQP 0.9.1, short strings.
 const MAX_SHORT: usize = 255;
@@ -57,7 +56,7 @@ pub fn message(
     Ok(Message {
         exchange: operation.exchange.clone(),
         routing_key,
-        body: fill(&operation.body, values).to_string(),
+        body: filled(&operation.body, values).to_string(),
         message_id: key.to_owned(),
     })
 }

@@ -116,7 +116,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{connectors::http::fill, domain::time::Span};
+    use crate::domain::{template::filled, time::Span};
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_micros(1_795_000_000_000_000).plus(Span::from_millis(millis))
@@ -155,7 +155,7 @@ mod tests {
             .iter()
             .map(|one| one.as_object().cloned().expect("an object"))
             .collect();
-        let body = fill(&json!({"orders": "{{items}}"}), &compose(&params));
+        let body = filled(&json!({"orders": "{{items}}"}), &compose(&params));
         assert_eq!(body, json!({"orders": [{"id": "a", "n": 1}, {"id": "b"}]}));
     }
 

@@ -13,7 +13,7 @@ use crate::domain::{
     integration::{HttpMethod, HttpOperation},
     probe,
     schema::SchemaFault,
-    template::Template,
+    template::{Template, filled},
 };
 
 /// What stands as it is in a path or query: RFC 3986, *unreserved*.
@@ -77,7 +77,7 @@ pub fn call(
     }
     headers.push(("Idempotency-Key".to_owned(), key.to_owned()));
     let body = operation.body.as_ref();
-    let body = body.map(|body| fill(body, values).to_string());
+    let body = body.map(|body| filled(body, values).to_string());
     if body.is_some() {
         headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
     }
@@ -112,22 +112,6 @@ fn path_of(template: &Template, values: &Map<String, Value>) -> Result<String, C
 
 fn escape(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
-}
-
-/// Fills the texts of a JSON body; a text that is one placeholder only keeps the value's type.
-pub fn fill(body: &Value, values: &Map<String, Value>) -> Value {
-    match body {
-        Value::String(text) => {
-            Template::parse(text).map_or_else(|_| body.clone(), |template| template.value(values))
-        }
-        Value::Array(items) => items.iter().map(|item| fill(item, values)).collect(),
-        Value::Object(members) => {
-            let members = members.iter();
-            let filled = members.map(|(name, member)| (name.clone(), fill(member, values)));
-            Value::Object(filled.collect())
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => body.clone(),
-    }
 }
 
 /// Gives the output of an answer.

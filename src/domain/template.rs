@@ -121,6 +121,23 @@ fn look_up<'v>(values: &'v Map<String, Value>, names: &[String]) -> Option<&'v V
         })
 }
 
+/// Fills the texts of a JSON value; a text that is one placeholder only keeps the value's type, and one that
+/// is no template stays as it is.
+pub fn filled(value: &Value, values: &Map<String, Value>) -> Value {
+    match value {
+        Value::String(text) => {
+            Template::parse(text).map_or_else(|_| value.clone(), |template| template.value(values))
+        }
+        Value::Array(items) => items.iter().map(|item| filled(item, values)).collect(),
+        Value::Object(members) => {
+            let members = members.iter();
+            let filled = members.map(|(name, member)| (name.clone(), filled(member, values)));
+            Value::Object(filled.collect())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
+
 /// Gives a value's text: a string as it is, `null` as nothing, all else as JSON.
 pub fn canonical(value: &Value) -> String {
     match value {

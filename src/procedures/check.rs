@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
-    flow::{Flow, GIVEN, Origin, looked_at, root},
+    flow::{Flow, GIVEN, looked_at, root},
     internal::{INTERNAL, internal},
 };
 use crate::domain::{
@@ -21,6 +21,7 @@ use crate::domain::{
     procedure::{
         ApiCall, Definition, Fault, Gate, Goto, InternalAction, Step, StepKind, Target, Weight,
     },
+    run::StatedBy,
 };
 
 /// A variable that no step fills.
@@ -294,7 +295,7 @@ impl Check<'_> {
         };
         let origins = known.origins(root(&condition.variable));
         let (is_known, _) = known.has(root(&condition.variable));
-        if !is_known || origins != BTreeSet::from([Origin::Customer]) {
+        if !is_known || origins != BTreeSet::from([StatedBy::Customer]) {
             return;
         }
         let is_fork = |step: &Step| matches!(step.kind, StepKind::Condition(_));

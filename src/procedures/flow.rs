@@ -7,27 +7,17 @@ use serde_json::Value;
 use super::internal::internal;
 use crate::domain::{
     procedure::{ApiCall, Definition, Goto, Step, StepKind, Target},
+    run::StatedBy,
     template::Template,
 };
 
 /// What a run has without any step: the customer and the conversation.
 pub(super) const GIVEN: [&str; 2] = ["conversation", "customer"];
 
-/// Where the value of a variable comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Origin {
-    /// Another system's answer.
-    Api,
-    /// What the customer said.
-    Customer,
-    /// The platform, the procedure or Provost.
-    House,
-}
-
 /// What may be known of variables at a step: of each, where its value may come from, and whether it has
 /// one on every way there.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Known(BTreeMap<String, (BTreeSet<Origin>, bool)>);
+pub(super) struct Known(BTreeMap<String, (BTreeSet<StatedBy>, bool)>);
 
 /// A definition as a graph.
 pub(super) struct Flow<'d> {
@@ -37,7 +27,7 @@ pub(super) struct Flow<'d> {
 }
 
 impl Known {
-    fn set(&mut self, name: &str, origins: BTreeSet<Origin>) {
+    fn set(&mut self, name: &str, origins: BTreeSet<StatedBy>) {
         self.0.insert(name.to_owned(), (origins, true));
     }
 
@@ -65,9 +55,9 @@ impl Known {
     }
 
     /// Gives where the value of a variable may come from.
-    pub(super) fn origins(&self, name: &str) -> BTreeSet<Origin> {
+    pub(super) fn origins(&self, name: &str) -> BTreeSet<StatedBy> {
         let known = self.0.get(name).map(|(origins, _)| origins.clone());
-        known.unwrap_or_else(|| BTreeSet::from([Origin::House]))
+        known.unwrap_or_else(|| BTreeSet::from([StatedBy::System]))
     }
 }
 
@@ -137,22 +127,22 @@ fn fill(known: &mut Known, step: &Step) {
         StepKind::ApiCall(ApiCall {
             response_variable: Some(name),
             ..
-        }) => known.set(name, BTreeSet::from([Origin::Api])),
+        }) => known.set(name, BTreeSet::from([StatedBy::Api])),
         StepKind::CollectInput(input) => {
-            known.set(&input.variable, BTreeSet::from([Origin::Customer]));
+            known.set(&input.variable, BTreeSet::from([StatedBy::Customer]));
         }
         StepKind::InternalAction(action) => {
             if let Some(name) = internal(&action.action).and_then(|internal| internal.fills) {
-                known.set(name, BTreeSet::from([Origin::House]));
+                known.set(name, BTreeSet::from([StatedBy::System]));
             }
         }
         StepKind::SetVariable { name, value } => {
-            let mut origins: BTreeSet<Origin> = paths_of(value)
+            let mut origins: BTreeSet<StatedBy> = paths_of(value)
                 .iter()
                 .flat_map(|path| known.origins(root(path)))
                 .collect();
             if origins.is_empty() {
-                origins.insert(Origin::House);
+                origins.insert(StatedBy::System);
             }
             known.set(name, origins);
         }
