@@ -75,9 +75,7 @@ fn read_sign(table: &mut Section<'_>, key: &'static str) -> Option<Sign> {
 }
 
 fn read_path(section: &Section<'_>, path: &Text) -> Template {
-    let read = Template::parse(&format!("{{{{{}}}}}", path.value)).ok();
-    let read = read.filter(|template| template.paths().count() == 1);
-    read.unwrap_or_else(|| {
+    Template::placeholder(&path.value).unwrap_or_else(|_| {
         let said = format!(
             "is `{}`, which is no path such as `refund.status`",
             path.value

@@ -99,7 +99,7 @@ pub fn call(
 /// above it.
 fn path_of(template: &Template, values: &Map<String, Value>) -> Result<String, CallFault> {
     for path in template.paths() {
-        let alone = Template::parse(&format!("{{{{{path}}}}}")).ok();
+        let alone = Template::placeholder(&path).ok();
         let value = alone
             .map(|one| one.expand(values, str::to_owned))
             .unwrap_or_default();

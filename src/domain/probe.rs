@@ -132,7 +132,7 @@ mod tests {
 
     fn sign(path: &str, equals: Option<Value>) -> Sign {
         Sign {
-            path: Template::parse(&format!("{{{{{path}}}}}")).expect("a path"),
+            path: Template::placeholder(path).expect("a path"),
             equals,
         }
     }

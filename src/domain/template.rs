@@ -46,18 +46,22 @@ impl Template {
             }
             let after = &rest[start + 2..];
             let end = after.find("}}").ok_or(TemplateFault::Open)?;
-            let path = after[..end].trim();
-            let names: Vec<String> = path.split('.').map(str::to_owned).collect();
-            if !names.iter().all(|name| is_name(name)) {
-                return Err(TemplateFault::NoPath(path.to_owned()));
-            }
-            parts.push(Part::Path(names));
+            parts.push(Part::Path(names_of(&after[..end])?));
             rest = &after[end + 2..];
         }
         if !rest.is_empty() {
             parts.push(Part::Text(rest.to_owned()));
         }
         Ok(Self { parts })
+    }
+
+    /// Makes the template that is one placeholder.
+    ///
+    /// *Errors*: what is no path.
+    pub fn placeholder(path: &str) -> Result<Self, TemplateFault> {
+        Ok(Self {
+            parts: vec![Part::Path(names_of(path)?)],
+        })
     }
 
     /// Gives every placeholder's path, in order, with dots.
@@ -101,6 +105,17 @@ impl fmt::Display for Template {
             }
         }
         Ok(())
+    }
+}
+
+/// Reads the names along a path.
+fn names_of(path: &str) -> Result<Vec<String>, TemplateFault> {
+    let path = path.trim();
+    let names: Vec<String> = path.split('.').map(str::to_owned).collect();
+    if names.iter().all(|name| is_name(name)) {
+        Ok(names)
+    } else {
+        Err(TemplateFault::NoPath(path.to_owned()))
     }
 }
 
@@ -185,6 +200,18 @@ mod tests {
         assert_eq!(value("{{amount}} EUR"), json!("80.10 EUR"));
         assert_eq!(value("{{order.absent.0}}"), Value::Null);
         assert_eq!(value("<{{none}}>"), json!("<>"));
+    }
+
+    #[test]
+    fn a_placeholder_is_made_of_a_path_and_of_nothing_else() {
+        let template = Template::placeholder("order.lines.0.sku").expect("a path");
+        assert_eq!(Template::parse("{{order.lines.0.sku}}"), Ok(template));
+        for bad in ["", "a b", "a}} and {{b", "a}}!"] {
+            assert_eq!(
+                Template::placeholder(bad),
+                Err(TemplateFault::NoPath(bad.to_owned()))
+            );
+        }
     }
 
     #[test]

@@ -300,8 +300,8 @@ fn expand(ground: &Ground<'_>, run: &Run, template: &Template) -> String {
 
 fn holds(ground: &Ground<'_>, run: &Run, condition: &Condition) -> Result<bool, Stuck> {
     let values = values(ground, run);
-    let path = format!("{{{{{}}}}}", condition.variable);
-    let found = Template::parse(&path).ok().map(|path| path.value(&values));
+    let path = Template::placeholder(&condition.variable).ok();
+    let found = path.map(|path| path.value(&values));
     let wanted = condition.value.as_ref().map(|value| filled(value, &values));
     compare::holds(
         condition.operator,

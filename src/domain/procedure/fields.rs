@@ -162,7 +162,7 @@ impl<'a> Fields<'a, '_> {
     pub fn path(&mut self, name: &'static str) -> Option<String> {
         let text = self.text(name)?;
         let bare = text.trim_start_matches("{{").trim_end_matches("}}").trim();
-        if bare == text && Template::parse(&format!("{{{{{text}}}}}")).is_ok() {
+        if bare == text && Template::placeholder(text).is_ok() {
             return Some(text.to_owned());
         }
         let message = format!("`{text}` is no path into a variable");
