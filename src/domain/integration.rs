@@ -10,7 +10,11 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{network::Network, template::Template, time::Span};
+use super::{
+    network::Network,
+    template::{Template, texts},
+    time::Span,
+};
 
 /// How an HTTP integration knows Provost.
 #[derive(Clone, Debug, Default)]
@@ -221,7 +225,7 @@ impl Integration {
         }
     }
 
-    /// Gives every placeholder of an operation.
+    /// Gives every placeholder of an operation. Texts that are no templates were refused when it was read.
     pub fn placeholders(&self, operation: &str) -> Vec<String> {
         let mut templates: Vec<Template> = Vec::new();
         match &self.kind {
@@ -229,7 +233,7 @@ impl Integration {
                 if let Some(one) = operations.get(operation) {
                     templates.push(one.path.clone());
                     templates.extend(one.query.values().chain(one.headers.values()).cloned());
-                    templates.extend(one.body.iter().flat_map(texts_of));
+                    templates.extend(one.body.iter().flat_map(texts).flatten());
                 }
             }
             Kind::Sql { operations, .. } => {
@@ -244,7 +248,7 @@ impl Integration {
             Kind::Amqp { operations } => {
                 if let Some(one) = operations.get(operation) {
                     templates.push(one.routing_key.clone());
-                    templates.extend(texts_of(&one.body));
+                    templates.extend(texts(&one.body).into_iter().flatten());
                 }
             }
         }
@@ -263,15 +267,5 @@ impl Integration {
             "name": self.name, "description": self.description, "kind": kind,
             "operations": self.operation_names(),
         })
-    }
-}
-
-/// Gives the texts of a JSON value as templates; those that are none were refused when it was read.
-fn texts_of(value: &Value) -> Vec<Template> {
-    match value {
-        Value::String(text) => Template::parse(text).into_iter().collect(),
-        Value::Array(items) => items.iter().flat_map(texts_of).collect(),
-        Value::Object(members) => members.values().flat_map(texts_of).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
     }
 }

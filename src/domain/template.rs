@@ -153,6 +153,16 @@ pub fn filled(value: &Value, values: &Map<String, Value>) -> Value {
     }
 }
 
+/// Reads each text of a JSON value as a template, in order.
+pub fn texts(value: &Value) -> Vec<Result<Template, TemplateFault>> {
+    match value {
+        Value::String(text) => vec![Template::parse(text)],
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(members) => members.values().flat_map(texts).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+    }
+}
+
 /// Gives a value's text: a string as it is, `null` as nothing, all else as JSON.
 pub fn canonical(value: &Value) -> String {
     match value {
@@ -212,6 +222,17 @@ mod tests {
                 Err(TemplateFault::NoPath(bad.to_owned()))
             );
         }
+    }
+
+    #[test]
+    fn each_text_of_a_value_is_read() {
+        let value = json!({"a": ["{{x}}", 1, {"b": "{{y"}], "c": null, "d": "plain"});
+        let read = [
+            Template::parse("{{x}}"),
+            Err(TemplateFault::Open),
+            Template::parse("plain"),
+        ];
+        assert_eq!(texts(&value), read);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::internal::internal;
 use crate::domain::{
     procedure::{ApiCall, Definition, Goto, Step, StepKind, Target},
     run::StatedBy,
-    template::Template,
+    template::{Template, texts},
 };
 
 /// What a run has without any step: the customer and the conversation.
@@ -160,15 +160,8 @@ pub(super) fn root(path: &str) -> &str {
 
 /// Gives the paths of all placeholders in a value's texts.
 pub(super) fn paths_of(value: &Value) -> Vec<String> {
-    match value {
-        Value::String(text) => {
-            let template = Template::parse(text).ok();
-            template.iter().flat_map(Template::paths).collect()
-        }
-        Value::Array(items) => items.iter().flat_map(paths_of).collect(),
-        Value::Object(members) => members.values().flat_map(paths_of).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
-    }
+    let templates: Vec<Template> = texts(value).into_iter().flatten().collect();
+    templates.iter().flat_map(Template::paths).collect()
 }
 
 /// Gives every path that a step looks at, each with the field that it stands in.

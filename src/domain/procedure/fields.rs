@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{Fault, Goto, Weight, forms::Field};
 use crate::domain::{
     nearest::did_you_mean,
-    template::{Template, TemplateFault},
+    template::{Template, TemplateFault, texts},
 };
 
 /// Something that must be there is not.
@@ -206,7 +206,7 @@ impl<'a> Fields<'a, '_> {
     /// Gives a value whose texts are templates.
     pub fn filled(&mut self, name: &'static str) -> Option<Value> {
         let value = self.value(name)?;
-        if let Err(fault) = check_templates(value) {
+        if let Some(fault) = texts(value).into_iter().find_map(Result::err) {
             self.no_template(name, &fault);
             return None;
         }
@@ -258,13 +258,4 @@ fn shown(value: &Value) -> String {
     let short: String = text.chars().take(40).collect();
     let dots = if short.len() < text.len() { "…" } else { "" };
     format!("`{short}{dots}`")
-}
-
-fn check_templates(value: &Value) -> Result<(), TemplateFault> {
-    match value {
-        Value::String(text) => Template::parse(text).map(drop),
-        Value::Array(items) => items.iter().try_for_each(check_templates),
-        Value::Object(members) => members.values().try_for_each(check_templates),
-        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
-    }
 }
