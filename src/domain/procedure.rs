@@ -212,6 +212,20 @@ impl Operator {
         ("not_exists", Self::NotExists),
     ];
 
+    /// Gives its wire name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Contains => "contains",
+            Self::Equals => "equals",
+            Self::Exists => "exists",
+            Self::Gt => "gt",
+            Self::Gte => "gte",
+            Self::Lt => "lt",
+            Self::Lte => "lte",
+            Self::NotExists => "not_exists",
+        }
+    }
+
     /// Tells whether it compares with a value.
     pub fn takes_value(self) -> bool {
         !matches!(self, Self::Exists | Self::NotExists)

@@ -2,11 +2,10 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
-
 use crate::domain::{
     action::Level,
     procedure::{Definition, Gate, Goto, Step, StepKind, Target},
+    template::canonical,
 };
 
 /// How much of a text is shown. *Units*: characters.
@@ -128,23 +127,19 @@ fn about(step: &Step) -> String {
         }
         StepKind::CollectInput(input) => format!("{} → {}", input.prompt, input.variable),
         StepKind::Condition(condition) => {
-            let names = &crate::domain::procedure::Operator::NAMES;
-            let operator = names.iter().find(|(_, known)| *known == condition.operator);
-            let operator = operator.map_or("", |(name, _)| name);
-            let value = condition
-                .value
-                .as_ref()
-                .map(|value| format!(" {}", plain(value)));
+            let value = condition.value.as_ref();
+            let value = value.map(|value| format!(" {}", canonical(value)));
             format!(
-                "{} {operator}{}?",
+                "{} {}{}?",
                 condition.variable,
+                condition.operator.as_str(),
                 value.unwrap_or_default()
             )
         }
         StepKind::Escalate { reason } => reason.to_string(),
         StepKind::InternalAction(action) => format!("{}{}", action.action, gate(&action.gate)),
         StepKind::Message { content } => content.to_string(),
-        StepKind::SetVariable { name, value } => format!("{name} = {}", plain(value)),
+        StepKind::SetVariable { name, value } => format!("{name} = {}", canonical(value)),
     };
     let short: String = said.chars().take(SHOWN).collect();
     if short.len() < said.len() {
@@ -159,12 +154,6 @@ fn gate(gate: &Gate) -> &'static str {
         Level::Notify => " (people are told)",
         Level::Require => " (people approve)",
     }
-}
-
-fn plain(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Writes a text so that Mermaid takes it for nothing else.

@@ -462,4 +462,11 @@ mod tests {
         }
         assert!(is_rising(fields(DEFINITION)) && is_rising(fields(STEP)));
     }
+
+    #[test]
+    fn each_operator_is_read_by_the_name_that_it_is_written_with() {
+        for (name, operator) in Operator::NAMES {
+            assert_eq!(operator.as_str(), name);
+        }
+    }
 }
