@@ -13,6 +13,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use self::forms::StepForm;
 use super::{action::Level, integration::HttpMethod, template::Template};
 
 /// A definition, read.
@@ -274,6 +275,11 @@ impl StepKind {
             Self::Message { .. } => "message",
             Self::SetVariable { .. } => "set_variable",
         }
+    }
+
+    /// Tells whether a step comes after it, rather than that it ends the run or says itself where it goes on.
+    pub fn has_next(&self) -> bool {
+        StepForm::of(self.name()).is_some_and(|form| form.has_next)
     }
 }
 

@@ -322,11 +322,7 @@ impl Check<'_> {
         let steps = &self.flow.definition.steps;
         while place < head {
             let step = &steps[place];
-            let goes_on = !matches!(
-                step.kind,
-                StepKind::Condition(_) | StepKind::Escalate { .. }
-            );
-            if !goes_on || step.is_next_stated {
+            if !step.kind.has_next() || step.is_next_stated {
                 return;
             }
             if place + 1 == head {

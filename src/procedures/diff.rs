@@ -92,8 +92,7 @@ fn moved(before: &Definition, after: &Definition, (was, is): (usize, usize)) -> 
     let follower = |definition: &Definition, place: usize| {
         let step = &definition.steps[place];
         let next = definition.ways(step).into_iter().next();
-        let is_silent =
-            !step.is_next_stated && !matches!(step.kind.name(), "condition" | "escalate");
+        let is_silent = !step.is_next_stated && step.kind.has_next();
         is_silent.then(|| match next {
             Some(crate::domain::procedure::Goto::Step(next)) => definition.steps[next].id.clone(),
             _ => "end".to_owned(),

@@ -28,6 +28,9 @@ pub fn schema() -> Value {
 
 fn step(form: &StepForm) -> Value {
     let mut members = properties(STEP);
+    if !form.has_next {
+        members.remove("next");
+    }
     members.insert("type".to_owned(), json!({"const": form.name}));
     members.extend(properties(form.fields));
     let mut required = required(STEP);
@@ -37,15 +40,8 @@ fn step(form: &StepForm) -> Value {
         "type": "object", "properties": members, "required": required,
         "additionalProperties": false,
     });
-    match form.name {
-        "api_call" => step["oneOf"] = json!([{"required": ["url"]}, {"required": ["action"]}]),
-        "condition" | "escalate" => {
-            // They say themselves where it goes on.
-            if let Some(members) = step["properties"].as_object_mut() {
-                members.remove("next");
-            }
-        }
-        _ => {}
+    if form.name == "api_call" {
+        step["oneOf"] = json!([{"required": ["url"]}, {"required": ["action"]}]);
     }
     step
 }

@@ -58,6 +58,8 @@ pub struct StepForm {
     pub about: &'static str,
     /// Its own fields, by name.
     pub fields: &'static [Field],
+    /// Whether a step comes after it: whether it may have `next`.
+    pub has_next: bool,
     /// Makes it; `None` where something is missing, which is noted.
     pub make: fn(&mut Fields<'_, '_>) -> Option<StepKind>,
 }
@@ -149,6 +151,7 @@ pub const FORMS: &[StepForm] = &[
             ),
             may("url", Shape::Url, "the address to call"),
         ],
+        has_next: true,
         make: api_call,
     },
     StepForm {
@@ -172,6 +175,7 @@ pub const FORMS: &[StepForm] = &[
                 "the variable that takes the answer",
             ),
         ],
+        has_next: true,
         make: collect_input,
     },
     StepForm {
@@ -184,12 +188,14 @@ pub const FORMS: &[StepForm] = &[
             may("value", Shape::Value, "what it is compared with"),
             must("variable", Shape::Path, "what is looked at"),
         ],
+        has_next: false,
         make: condition,
     },
     StepForm {
         name: "escalate",
         about: "Hands the conversation to a person; the procedure ends.",
         fields: &[must("reason", Shape::Template, "what the customer is told")],
+        has_next: false,
         make: escalate,
     },
     StepForm {
@@ -205,6 +211,7 @@ pub const FORMS: &[StepForm] = &[
             may("approvers", Shape::Texts, "the roles that may approve it"),
             may("params", Shape::Object, "the parameters of `action`"),
         ],
+        has_next: true,
         make: internal_action,
     },
     StepForm {
@@ -215,6 +222,7 @@ pub const FORMS: &[StepForm] = &[
             Shape::Template,
             "what the customer is told",
         )],
+        has_next: true,
         make: message,
     },
     StepForm {
@@ -224,9 +232,17 @@ pub const FORMS: &[StepForm] = &[
             must("name", Shape::Variable, "the variable"),
             must("value", Shape::Value, "the value"),
         ],
+        has_next: true,
         make: set_variable,
     },
 ];
+
+impl StepForm {
+    /// Gives the form of a step type.
+    pub fn of(name: &str) -> Option<&'static Self> {
+        FORMS.iter().find(|form| form.name == name)
+    }
+}
 
 fn names_of<T>(names: &[(&'static str, T)]) -> Vec<&'static str> {
     names.iter().map(|(name, _)| *name).collect()

@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::{
     Definition, Fault, Goto, Step, Weight,
     fields::{Fields, MISSING, UNKNOWN_FIELD, WRONG_VALUE},
-    forms::{DEFINITION, FORMS, STEP},
+    forms::{DEFINITION, FORMS, STEP, StepForm},
 };
 use crate::domain::nearest::did_you_mean;
 
@@ -202,7 +202,7 @@ fn step(
     let next = fields.goto("next");
     fields.text("name");
     let name = fields.text("type")?;
-    let Some(form) = FORMS.iter().find(|form| form.name == name) else {
+    let Some(form) = StepForm::of(name) else {
         let all: Vec<&str> = FORMS.iter().map(|form| form.name).collect();
         let hint = did_you_mean(name, all.iter().copied());
         let hint = hint.unwrap_or_else(|| format!("use {}", all.join(", ")));
@@ -217,7 +217,7 @@ fn step(
     fields.form = form.fields;
     let own: Vec<&str> = STEP.iter().map(|field| field.name).collect();
     fields.check_names(&own);
-    if stated && matches!(form.name, "condition" | "escalate") {
+    if stated && !form.has_next {
         let message = format!("a step of type `{name}` has no `next`");
         let hint = match form.name {
             "condition" => "it goes on at `then` or `else`",
@@ -435,7 +435,9 @@ steps:
                         json!({"display_name": "x", "trigger_description": "y", "steps": [step]});
                     Definition::read(text)
                 };
-                assert_eq!(whole(&step).err(), None, "{}", form.name);
+                let read = whole(&step).expect(form.name);
+                let kind = &read.steps[0].kind;
+                assert_eq!((kind.name(), kind.has_next()), (form.name, form.has_next));
                 for field in form.fields.iter().filter(|field| field.is_required) {
                     let mut less = step.clone();
                     less.remove(field.name);
