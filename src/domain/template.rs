@@ -22,6 +22,18 @@ enum Part {
     Path(Vec<String>),
 }
 
+/// Where placeholders find their values: members of an object, or what stands in for it.
+pub trait Values {
+    /// Gives the value with which a path begins.
+    fn named(&self, name: &str) -> Option<&Value>;
+}
+
+impl Values for Map<String, Value> {
+    fn named(&self, name: &str) -> Option<&Value> {
+        self.get(name)
+    }
+}
+
 /// Why a text is no template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateFault {
@@ -73,7 +85,7 @@ impl Template {
     }
 
     /// Writes the text, each value as `write` has it. An absent value is written as `null` is: empty.
-    pub fn expand(&self, values: &Map<String, Value>, write: impl Fn(&str) -> String) -> String {
+    pub fn expand(&self, values: &impl Values, write: impl Fn(&str) -> String) -> String {
         let mut text = String::new();
         for part in &self.parts {
             match part {
@@ -88,7 +100,7 @@ impl Template {
     }
 
     /// Gives the value itself where the template is one placeholder only, else the text.
-    pub fn value(&self, values: &Map<String, Value>) -> Value {
+    pub fn value(&self, values: &impl Values) -> Value {
         match self.parts.as_slice() {
             [Part::Path(names)] => look_up(values, names).cloned().unwrap_or_default(),
             _ => Value::String(self.expand(values, str::to_owned)),
@@ -126,10 +138,10 @@ fn is_name(name: &str) -> bool {
             .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
 }
 
-fn look_up<'v>(values: &'v Map<String, Value>, names: &[String]) -> Option<&'v Value> {
+fn look_up<'v>(values: &'v impl Values, names: &[String]) -> Option<&'v Value> {
     let (first, rest) = names.split_first()?;
     rest.iter()
-        .try_fold(values.get(first)?, |value, name| match value {
+        .try_fold(values.named(first)?, |value, name| match value {
             Value::Array(items) => items.get(name.parse::<usize>().ok()?),
             Value::Object(members) => members.get(name),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
@@ -138,7 +150,7 @@ fn look_up<'v>(values: &'v Map<String, Value>, names: &[String]) -> Option<&'v V
 
 /// Fills the texts of a JSON value; a text that is one placeholder only keeps the value's type, and one that
 /// is no template stays as it is.
-pub fn filled(value: &Value, values: &Map<String, Value>) -> Value {
+pub fn filled(value: &Value, values: &impl Values) -> Value {
     match value {
         Value::String(text) => {
             Template::parse(text).map_or_else(|_| value.clone(), |template| template.value(values))

@@ -10,7 +10,7 @@ use super::{answer, compare};
 use crate::domain::{
     procedure::{CollectInput, Condition, Definition, Goto, Step, StepKind},
     run::{MOST_BYTES, MOST_STEPS, Run, RunState, StatedBy},
-    template::{Template, filled},
+    template::{Template, Values, filled},
     time::Timestamp,
 };
 
@@ -59,6 +59,19 @@ pub struct Ground<'g> {
     pub country: Option<&'g str>,
     /// The time.
     pub now: Timestamp,
+}
+
+/// Everything that a template of a run may name.
+struct Known<'k> {
+    ground: &'k Ground<'k>,
+    run: &'k Run,
+}
+
+impl Values for Known<'_> {
+    fn named(&self, name: &str) -> Option<&Value> {
+        let given = self.ground.given.get(name);
+        given.or_else(|| Some(&self.run.variables.get(name)?.value))
+    }
 }
 
 /// Why a run cannot go on.
@@ -179,7 +192,7 @@ fn question<'g>(ground: &Ground<'g>, run: &Run) -> Option<(&'g Step, &'g Collect
 
 /// Goes on until the run waits or is over.
 fn go(ground: &Ground<'_>, run: &mut Run, from: Goto, moves: &mut Vec<Move>) {
-    let mut at = from;
+    let (mut at, mut has_grown) = (from, true);
     loop {
         let Goto::Step(place) = at else {
             end(run, RunState::Completed, "", ground.now);
@@ -194,13 +207,17 @@ fn go(ground: &Ground<'_>, run: &mut Run, from: Goto, moves: &mut Vec<Move>) {
         run.updated_at = ground.now;
         let next = if run.steps_done >= MOST_STEPS {
             Err(Stuck(format!("it has taken {MOST_STEPS} steps")))
-        } else if run.bytes() > MOST_BYTES {
+        } else if has_grown && run.bytes() > MOST_BYTES {
             Err(Stuck(format!(
                 "its variables hold more than {MOST_BYTES} bytes"
             )))
         } else {
             do_step(ground, run, step, moves)
         };
+        has_grown = matches!(
+            step.kind,
+            StepKind::CollectInput(_) | StepKind::SetVariable { .. }
+        );
         match next {
             Ok(Some(next)) => at = next,
             Ok(None) => return,
@@ -227,7 +244,7 @@ fn do_step(
         }
         StepKind::SetVariable { name, value } => {
             let from = stated_by(run, value);
-            let value = filled(value, &values(ground, run));
+            let value = filled(value, &Known { ground, run });
             run.set(name, value, from);
             run.pass(&step.id, format!("set `{name}`"), ground.now);
             Ok(Some(step.next))
@@ -287,22 +304,15 @@ fn hand_over(
     moves.push(Move::HandOver { reason, said: None });
 }
 
-/// Gives everything that a template of a run may name.
-pub fn values(ground: &Ground<'_>, run: &Run) -> Map<String, Value> {
-    let mut values = run.values();
-    values.extend(ground.given.clone());
-    values
-}
-
 fn expand(ground: &Ground<'_>, run: &Run, template: &Template) -> String {
-    template.expand(&values(ground, run), str::to_owned)
+    template.expand(&Known { ground, run }, str::to_owned)
 }
 
 fn holds(ground: &Ground<'_>, run: &Run, condition: &Condition) -> Result<bool, Stuck> {
-    let values = values(ground, run);
+    let known = Known { ground, run };
     let path = Template::placeholder(&condition.variable).ok();
-    let found = path.map(|path| path.value(&values));
-    let wanted = condition.value.as_ref().map(|value| filled(value, &values));
+    let found = path.map(|path| path.value(&known));
+    let wanted = condition.value.as_ref().map(|value| filled(value, &known));
     compare::holds(
         condition.operator,
         found.as_ref(),
