@@ -35,6 +35,7 @@ mod checks;
 mod client;
 mod failure;
 mod house;
+mod input;
 mod offline;
 mod output;
 mod story;

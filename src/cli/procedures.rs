@@ -3,10 +3,7 @@
 //! A definition is a file, JSON or YAML; `-` reads standard input. Exit codes: 0 all is well, 78 a definition
 //! or the configuration is in error.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -14,6 +11,7 @@ use serde_json::{Value, json};
 use super::{
     EXIT_CONFIG, Failure,
     house::House,
+    input::text_of,
     output::{self, Output},
 };
 use crate::{
@@ -172,13 +170,4 @@ fn read(file: &Path, output: Output) -> Result<Definition, Failure> {
         };
         said.err().unwrap_or_else(Failure::said).code(EXIT_CONFIG)
     })
-}
-
-fn text_of(file: &Path) -> Result<String, Failure> {
-    let read = if file == Path::new("-") {
-        io::read_to_string(io::stdin())
-    } else {
-        fs::read_to_string(file)
-    };
-    read.map_err(|error| Failure::new(format!("cannot read {}: {error}", file.display())))
 }

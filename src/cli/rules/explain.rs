@@ -1,11 +1,12 @@
 //! `provost rules explain EVENT.json`: what each rule makes of an event.
 
-use std::{fs, io, path::Path};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::{Failure, Output, Place, output};
 use crate::{
+    cli::input::text_of,
     clock::Clock,
     domain::event::{Event, Rejection},
     policy::Policy,
@@ -14,12 +15,7 @@ use crate::{
 
 pub(super) fn main(place: &Place, policy: &Policy, path: &Path) -> Result<(), Failure> {
     let shown = path.display();
-    let text = if path == Path::new("-") {
-        io::read_to_string(io::stdin())
-    } else {
-        fs::read_to_string(path)
-    }
-    .map_err(|error| Failure::new(format!("cannot read `{shown}`: {error}")))?;
+    let text = text_of(path)?;
     let values =
         values(&text).map_err(|error| Failure::new(format!("`{shown}` is not JSON: {error}")))?;
     let now = Clock::machine().now();
