@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     EXIT_CONFIG, Failure,
@@ -124,13 +124,14 @@ fn validate(args: &Args, files: &[PathBuf]) -> Result<(), Failure> {
             Ok(definition) => check(definition, &names),
             Err(faults) => faults.clone(),
         };
-        is_good &= faults.iter().all(|fault| fault.severity == Weight::Warning);
+        let is_sound = faults.iter().all(|fault| fault.severity == Weight::Warning);
+        is_good &= is_sound;
         if args.output == Output::Json {
             reports.push(json!({"file": file, "faults": faults}));
             continue;
         }
         show(file, &faults)?;
-        if let Some(definition) = read.ok().filter(|_| is_good) {
+        if let Some(definition) = read.ok().filter(|_| is_sound) {
             let (slug, count) = (&definition.slug, definition.steps.len());
             output::line(&format!("{}: `{slug}`, {count} steps", file.display()))?;
         }
@@ -164,9 +165,7 @@ fn read(file: &Path, output: Output) -> Result<Definition, Failure> {
     Definition::parse(&text_of(file)?).map_err(|faults| {
         let said = match output {
             Output::Table => show(file, &faults),
-            Output::Json => output::json(&json!({"ok": false, "faults": Value::from(
-                faults.iter().map(|fault| json!(fault)).collect::<Vec<_>>(),
-            )})),
+            Output::Json => output::json(&json!({"ok": false, "faults": faults})),
         };
         said.err().unwrap_or_else(Failure::said).code(EXIT_CONFIG)
     })
