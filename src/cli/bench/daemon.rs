@@ -175,11 +175,8 @@ impl Daemon {
     /// Gives how many clocks it has found breached.
     pub(super) async fn breached(&self) -> Result<f64, Failure> {
         let text = self.metrics().await?;
-        let lines = text
-            .lines()
-            .filter(|line| line.contains("kind=\"breached\""));
-        let lines: Vec<&str> = lines.collect();
-        Ok(value(&lines.join("\n"), "provost_sla_transitions_total"))
+        let label = "kind=\"breached\"";
+        Ok(value(&text, "provost_sla_transitions_total", label))
     }
 
     /// Gives how much it has computed since its start. *Units*: seconds of one core.
@@ -191,14 +188,15 @@ impl Daemon {
         let text = self.metrics().await?;
         Ok(Sample {
             seconds: 0.0,
-            published: value(&text, "provost_results_published_total"),
-            decided: value(&text, "provost_events_decided_total"),
-            batches: value(&text, "provost_batch_events_count"),
+            published: value(&text, "provost_results_published_total", ""),
+            decided: value(&text, "provost_events_decided_total", ""),
+            batches: value(&text, "provost_batch_events_count", ""),
         })
     }
 
     async fn is_idle(&self) -> Result<bool, Failure> {
-        Ok(value(&self.metrics().await?, "provost_results_unpublished") < 0.5)
+        let text = self.metrics().await?;
+        Ok(value(&text, "provost_results_unpublished", "") < 0.5)
     }
 
     async fn metrics(&self) -> Result<String, Failure> {
@@ -325,12 +323,12 @@ fn rate(samples: &[Sample], events: f64) -> Rate {
     }
 }
 
-/// Gives the sum over a metric's labels.
-fn value(text: &str, name: &str) -> f64 {
+/// Gives the sum over a metric's series that have a label, such as `kind="met"`; over all where it is empty.
+fn value(text: &str, name: &str, label: &str) -> f64 {
     text.lines()
         .filter(|line| {
             line.strip_prefix(name)
-                .is_some_and(|rest| rest.starts_with([' ', '{']))
+                .is_some_and(|rest| rest.starts_with([' ', '{']) && rest.contains(label))
         })
         .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
         .sum()
