@@ -1,7 +1,7 @@
 //! What a lane has taken and not decided yet, and which of it makes the next batch.
 //!
 //! What the house brings in bulk, such as timers that are due together, stands behind what others bring:
-//! it fills what they leave of a batch, and never has less than its share of it.
+//! it fills what they leave of a batch, and never has less than its share of it, by number and by weight.
 
 use std::collections::VecDeque;
 
@@ -9,10 +9,10 @@ use super::intake::Unit;
 
 /// The most inputs of a batch.
 pub(super) const MAX_INPUTS: usize = 256;
-/// How many of them what stands behind may count on.
-const SHARE: usize = 64;
 /// The most that their messages weigh. *Units*: bytes.
 const MAX_BYTES: usize = 1024 * 1024;
+/// The part of both that what stands behind may count on: one in so many.
+const SHARE: usize = 4;
 
 /// Units that wait for a batch, each kind in the order in which it came.
 #[derive(Debug, Default)]
@@ -24,7 +24,6 @@ pub(super) struct Waiting {
 /// How much a batch holds so far.
 #[derive(Debug, Default)]
 struct Load {
-    units: usize,
     inputs: usize,
     bytes: usize,
 }
@@ -55,27 +54,37 @@ impl Waiting {
         self.front.len() + self.behind.len() >= MAX_INPUTS
     }
 
-    /// Takes the next batch out.
+    /// Takes the next batch out. The first of each kind is always in it, however heavy the other one is.
     pub(super) fn take(&mut self) -> Vec<Unit> {
-        let mut load = Load::default();
-        let kept = self.behind.len().min(SHARE);
-        let mut units = load.take(&mut self.front, MAX_INPUTS - kept);
-        units.extend(load.take(&mut self.behind, MAX_INPUTS));
+        let (mut load, mut behind) = (Load::default(), Vec::new());
+        behind.extend(load.first(&mut self.behind));
+        behind.extend(load.fill(&mut self.behind, SHARE));
+        let mut units = Vec::from_iter(load.first(&mut self.front));
+        units.extend(load.fill(&mut self.front, 1));
+        behind.extend(load.fill(&mut self.behind, 1));
+        units.append(&mut behind);
         units
     }
 }
 
 impl Load {
-    /// Takes what still fits; the first of a batch always does.
-    fn take(&mut self, queue: &mut VecDeque<Unit>, most: usize) -> Vec<Unit> {
+    /// Takes the first one, whatever it weighs.
+    fn first(&mut self, queue: &mut VecDeque<Unit>) -> Option<Unit> {
+        let unit = queue.pop_front()?;
+        self.inputs += unit.count();
+        self.bytes += unit.bytes;
+        Some(unit)
+    }
+
+    /// Takes what still fits into a part of a batch: one in so many.
+    fn fill(&mut self, queue: &mut VecDeque<Unit>, part: usize) -> Vec<Unit> {
         let mut count = 0;
         for unit in &*queue {
             let (inputs, bytes) = (self.inputs + unit.count(), self.bytes + unit.bytes);
-            if self.units > 0 && (inputs > most || bytes > MAX_BYTES) {
+            if inputs > MAX_INPUTS / part || bytes > MAX_BYTES / part {
                 break;
             }
             (self.inputs, self.bytes) = (inputs, bytes);
-            self.units += 1;
             count += 1;
         }
         queue.drain(..count).collect()
@@ -126,6 +135,21 @@ mod tests {
         assert_eq!(next(&mut waiting), (192, 64));
         assert_eq!(next(&mut waiting), (240, 16));
         assert_eq!(next(&mut waiting), (256, 0));
+    }
+
+    #[test]
+    fn what_stands_behind_has_its_share_however_heavy_the_rest_is_and_takes_no_more() {
+        let mut waiting = Waiting::default();
+        waiting.extend(units(200, true, 1));
+        waiting.extend(units(2, false, 2 * MAX_BYTES));
+        assert_eq!(next(&mut waiting), (1, 64));
+        waiting.extend(units(20, false, MAX_BYTES / 10));
+        assert_eq!(next(&mut waiting), (1, 64));
+        assert_eq!(next(&mut waiting), (9, 72));
+        let mut waiting = Waiting::default();
+        waiting.extend(units(20, true, MAX_BYTES / 8));
+        waiting.extend(units(20, false, MAX_BYTES / 8));
+        assert_eq!(next(&mut waiting), (6, 2));
     }
 
     #[test]
