@@ -3,6 +3,7 @@
 pub mod access;
 pub mod action;
 pub mod actor;
+pub mod alike;
 pub mod anomaly;
 pub mod approval;
 pub mod audit;
@@ -14,6 +15,7 @@ pub mod catalogue;
 pub mod channel;
 pub mod comment;
 pub mod conversation;
+pub mod decimal;
 pub mod delegation;
 pub mod delivery;
 pub mod directory;

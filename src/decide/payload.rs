@@ -4,7 +4,10 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
 use serde_json::{Map, Number, Value};
 
-use crate::domain::event::{Reason, Rejection};
+use crate::domain::{
+    decimal,
+    event::{Reason, Rejection},
+};
 
 /// Reads `data` as a `T`. *Errors*: `invalid_data` with the dotted path of the field.
 pub(super) fn read<T: DeserializeOwned>(data: &Map<String, Value>) -> Result<T, Rejection> {
@@ -23,14 +26,6 @@ pub(super) fn read<T: DeserializeOwned>(data: &Map<String, Value>) -> Result<T, 
     })
 }
 
-/// Tells whether a decimal can be read from a JSON number without loss.
-pub(super) fn decimal(number: &Number) -> Option<Decimal> {
-    let text = number.to_string();
-    text.parse()
-        .ok()
-        .or_else(|| Decimal::from_scientific(&text).ok())
-}
-
 /// Reads an optional sentiment, −1..1.
 pub(super) fn sentiment<'de, D: Deserializer<'de>>(
     deserializer: D,
@@ -38,7 +33,10 @@ pub(super) fn sentiment<'de, D: Deserializer<'de>>(
     let Some(number) = Option::<Number>::deserialize(deserializer)? else {
         return Ok(None);
     };
-    decimal(&number)
+    // Digits that a decimal does not hold are rounded away here: it is no amount.
+    let rounded = || number.as_str().parse().ok();
+    decimal::read(number.as_str())
+        .or_else(rounded)
         .filter(|value| value.abs() <= Decimal::ONE)
         .map(Some)
         .ok_or_else(|| {

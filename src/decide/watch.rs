@@ -13,7 +13,8 @@ use crate::domain::{
     access::Amount,
     anomaly::{Anomaly, Flag, Measure, Watch},
     approval::Decision,
-    history::{Whose, number},
+    decimal,
+    history::Whose,
     ids::hex,
     notice::{Notice, NoticeKind},
     outcome::Change,
@@ -81,7 +82,7 @@ impl<'a> Case<'a> {
             Measure::Count | Measure::OffHours | Measure::Repeat => Some(Tally::request(None)),
             Measure::Sum => {
                 let amount = match &watch.field {
-                    Some(field) => param(request, field).and_then(number),
+                    Some(field) => param(request, field).and_then(decimal::of),
                     None => match self.action_of(request)?.amount_of(&request.params) {
                         Amount::Of(amount) => Some(amount),
                         Amount::None | Amount::Unreadable => None,

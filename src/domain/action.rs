@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
-use super::{access::Amount, probe::Probe, schema::Schema, template::Template, time::Span};
+use super::{
+    access::Amount, decimal, probe::Probe, schema::Schema, template::Template, time::Span,
+};
 
 /// When in a conversation's or call's life an action has its place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -276,12 +277,7 @@ impl Action {
         let Some(name) = &self.amount else {
             return Amount::None;
         };
-        let number = params.get(name).filter(|value| value.is_number());
-        let written = number.map(ToString::to_string);
-        let read = written.and_then(|written| {
-            let plain = Decimal::from_str_exact(&written);
-            plain.or_else(|_| Decimal::from_scientific(&written)).ok()
-        });
+        let read = params.get(name).and_then(decimal::of);
         read.map_or(Amount::Unreadable, Amount::Of)
     }
 
@@ -325,6 +321,7 @@ impl Action {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rust_decimal::Decimal;
 
     use super::*;
 

@@ -260,6 +260,8 @@ pub mod amount {
     };
     use serde_json::Number;
 
+    use crate::domain::decimal;
+
     /// Writes it.
     pub fn serialize<S: Serializer>(
         amount: &Option<Decimal>,
@@ -276,11 +278,8 @@ pub mod amount {
     ) -> Result<Option<Decimal>, D::Error> {
         let number = Option::<Number>::deserialize(deserializer)?;
         let read = |number: Number| {
-            let written = number.to_string();
-            let plain = Decimal::from_str_exact(&written);
-            plain
-                .or_else(|_| Decimal::from_scientific(&written))
-                .map_err(|_| D::Error::custom(format!("`{written}` is no amount")))
+            let no_amount = || D::Error::custom(format!("`{number}` is no amount"));
+            decimal::read(number.as_str()).ok_or_else(no_amount)
         };
         number.map(read).transpose()
     }

@@ -182,16 +182,6 @@ impl History {
     }
 }
 
-/// Reads a JSON number to the digit; a text that looks like one is none.
-pub fn number(value: &Value) -> Option<Decimal> {
-    let Value::Number(digits) = value else {
-        return None;
-    };
-    let written = digits.as_str();
-    let plain = Decimal::from_str_exact(written);
-    plain.or_else(|_| Decimal::from_scientific(written)).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,11 +4,11 @@
 //! its answer must hold. What it says is data, no code. `crate::decide` makes the read like
 //! any other attempt and follows what it found.
 
-use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use super::{
-    template::{Template, canonical},
+    alike::{is_there, written},
+    template::Template,
     time::Span,
 };
 
@@ -86,8 +86,8 @@ impl Sign {
     pub fn stands_in(&self, answer: &Value) -> bool {
         let found = self.path.value(&members(answer.clone()));
         match &self.equals {
-            Some(wanted) => !found.is_null() && text(&found) == text(wanted),
-            None => !is_empty(&found),
+            Some(wanted) => !found.is_null() && written(&found) == written(wanted),
+            None => is_there(&found),
         }
     }
 }
@@ -97,29 +97,6 @@ pub fn members(answer: Value) -> Map<String, Value> {
     match answer {
         Value::Object(members) => members,
         other => Map::from_iter([("answer".to_owned(), other)]),
-    }
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.is_empty(),
-        Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
-/// Gives the text by which values are compared: 50 and 50.0 are the same.
-fn text(value: &Value) -> String {
-    let written = canonical(value);
-    match value {
-        Value::Number(_) => Decimal::from_str_exact(&written)
-            .or_else(|_| Decimal::from_scientific(&written))
-            .map_or(written, |number| number.normalize().to_string()),
-        Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
-            written
-        }
     }
 }
 

@@ -18,7 +18,7 @@ use super::{
     value::{self, Free, Raised},
 };
 use crate::domain::{
-    conversation::Conversation, effect::TicketDraft, facts::Facts, ticket::Ticket,
+    conversation::Conversation, decimal, effect::TicketDraft, facts::Facts, ticket::Ticket,
 };
 
 /// Every shape, by name.
@@ -382,10 +382,7 @@ pub(super) fn message_text(facts: &Facts) -> Option<&str> {
 
 /// Gives the sentiment of the event's own message.
 pub(super) fn sentiment(facts: &Facts) -> Option<rust_decimal::Decimal> {
-    match facts.event.data.get("message")?.get("sentiment")? {
-        Value::Number(digits) => value::decimal(digits),
-        _ => None,
-    }
+    decimal::of(facts.event.data.get("message")?.get("sentiment")?)
 }
 
 /// Gives the channel: the conversation's, else the event's.

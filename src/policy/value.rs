@@ -11,6 +11,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Number, Value};
 
 use crate::domain::{
+    decimal,
     event::Event,
     request::Request,
     time::{Span, Timestamp},
@@ -170,18 +171,10 @@ fn dynamic(value: &Value, place: &dyn Fn() -> (Root, Vec<Step>)) -> Result<Dynam
 pub(super) fn number(digits: &Number) -> Result<Dynamic, Raised> {
     match digits.as_i64() {
         Some(integer) => Ok(Dynamic::from_int(integer)),
-        None => decimal(digits)
+        None => decimal::read(digits.as_str())
             .map(Dynamic::from_decimal)
             .ok_or_else(|| raise(format!("the number `{digits}` is out of range"))),
     }
-}
-
-/// Gives a number as a decimal; `None` when it is out of range.
-pub(super) fn decimal(digits: &Number) -> Option<Decimal> {
-    let text = digits.as_str();
-    Decimal::from_str_exact(text)
-        .or_else(|_| Decimal::from_scientific(text))
-        .ok()
 }
 
 /// Gives a text, or `()`.

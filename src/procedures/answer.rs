@@ -2,8 +2,7 @@
 
 use serde_json::{Number, Value};
 
-use super::compare::decimal;
-use crate::domain::procedure::Validation;
+use crate::domain::{decimal, procedure::Validation};
 
 /// The longest answer. *Units*: characters.
 pub const MAX_CHARS: usize = 4_000;
@@ -65,7 +64,7 @@ pub fn is_cancel(text: &str) -> bool {
 }
 
 fn number(text: &str) -> Option<Value> {
-    let number = decimal(&Value::String(text.to_owned()))?.normalize();
+    let number = decimal::read(text)?.normalize();
     let number: Number = number.to_string().parse().ok()?;
     Some(Value::Number(number))
 }

@@ -9,7 +9,12 @@ use std::cmp::Ordering;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::domain::{procedure::Operator, template::canonical};
+use crate::domain::{
+    alike::{is_there, written},
+    decimal,
+    procedure::Operator,
+    template::canonical,
+};
 
 /// Why two values cannot be compared.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,23 +39,12 @@ pub fn holds(
     match operator {
         Operator::Contains => Ok(contains(found.unwrap_or(&Value::Null), wanted)),
         Operator::Equals => Ok(written(found.unwrap_or(&Value::Null)) == written(wanted)),
-        Operator::Exists => Ok(exists(found)),
-        Operator::NotExists => Ok(!exists(found)),
+        Operator::Exists => Ok(found.is_some_and(is_there)),
+        Operator::NotExists => Ok(!found.is_some_and(is_there)),
         Operator::Gt => number(Ordering::Greater, false, wanted),
         Operator::Gte => number(Ordering::Greater, true, wanted),
         Operator::Lt => number(Ordering::Less, false, wanted),
         Operator::Lte => number(Ordering::Less, true, wanted),
-    }
-}
-
-/// Tells whether there is something: not nothing, no empty text, list or object.
-fn exists(found: Option<&Value>) -> bool {
-    match found {
-        None | Some(Value::Null) => false,
-        Some(Value::String(text)) => !text.is_empty(),
-        Some(Value::Array(items)) => !items.is_empty(),
-        Some(Value::Object(members)) => !members.is_empty(),
-        Some(Value::Bool(_) | Value::Number(_)) => true,
     }
 }
 
@@ -64,28 +58,14 @@ fn contains(found: &Value, wanted: &Value) -> bool {
     }
 }
 
-/// Writes a value as it is compared: a number without what does not matter.
-fn written(value: &Value) -> String {
-    match decimal(value) {
-        Some(number) if value.is_number() => number.normalize().to_string(),
-        _ => canonical(value),
-    }
-}
-
-fn number(value: &Value) -> Result<Decimal, CompareFault> {
-    let no_number = || CompareFault::NoNumber(canonical(value).chars().take(60).collect());
-    decimal(value).ok_or_else(no_number)
-}
-
 /// Reads a number, also one that is written in a text.
-pub(super) fn decimal(value: &Value) -> Option<Decimal> {
-    let text = match value {
-        Value::Number(number) => number.to_string(),
-        Value::String(text) => text.trim().to_owned(),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+fn number(value: &Value) -> Result<Decimal, CompareFault> {
+    let read = match value {
+        Value::String(text) => decimal::read(text.trim()),
+        other => decimal::of(other),
     };
-    let read = Decimal::from_str_exact(&text).ok();
-    read.or_else(|| Decimal::from_scientific(&text).ok())
+    let no_number = || CompareFault::NoNumber(canonical(value).chars().take(60).collect());
+    read.ok_or_else(no_number)
 }
 
 #[cfg(test)]

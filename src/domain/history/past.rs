@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use super::{History, HistoryAsk, number};
-use crate::domain::{request::Request, time::Timestamp};
+use super::{History, HistoryAsk};
+use crate::domain::{decimal, request::Request, time::Timestamp};
 
 /// What requests come to, in a form that they can leave again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Past {
     fn each(&mut self, params: &Map<String, Value>, sign: i64) {
         for (name, value) in params {
             let total = self.params.entry(name.clone()).or_default();
-            match number(value) {
+            match decimal::of(value) {
                 Some(amount) => total.add(amount, sign),
                 None => total.others += sign,
             }

@@ -15,10 +15,10 @@ use crate::{
     domain::{
         access::Amount,
         approval::Stage,
+        decimal,
         effect::Effect,
         facts::Facts,
         gate::{ApprovalAsk, Denial, Gate, LimitAsk, OnExpiry, Otherwise, Prompt},
-        history::number,
         verdict::RuleFailure,
     },
     policy::{
@@ -168,7 +168,7 @@ fn key(answer: &rhai::Dynamic) -> Result<String, String> {
 
 /// Gives how much a request is about by a parameter. What is no number is unreadable, and so is nothing.
 fn amount(facts: &Facts, field: &str) -> Amount {
-    let known = facts::param(facts, field).and_then(number);
+    let known = facts::param(facts, field).and_then(decimal::of);
     known.map_or(Amount::Unreadable, Amount::Of)
 }
 
