@@ -26,6 +26,13 @@ pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) ->
     nearest(word, known).map(|name| format!("did you mean `{name}`?"))
 }
 
+/// Words the hint for a name that must be one of few: the one that was meant, else all of them.
+pub fn one_of<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    let meant = did_you_mean(word, known.iter().copied());
+    meant.unwrap_or_else(|| format!("use {}", known.join(", ")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,5 +46,7 @@ mod tests {
         assert_eq!(nearest("b", ["a"]), None);
         let hint = did_you_mean("keywrods", known);
         assert_eq!(hint.as_deref(), Some("did you mean `keywords`?"));
+        assert_eq!(one_of("inbx", known), "did you mean `inbox`?");
+        assert_eq!(one_of("colour", known), "use inbox, keywords, prefetch");
     }
 }

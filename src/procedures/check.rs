@@ -17,7 +17,7 @@ use crate::domain::{
     action::Level,
     catalogue::Catalogue,
     integration::HttpMethod,
-    nearest::did_you_mean,
+    nearest::{did_you_mean, one_of},
     procedure::{
         ApiCall, Definition, Fault, Gate, Goto, InternalAction, Step, StepKind, Target, Weight,
     },
@@ -202,9 +202,8 @@ impl Check<'_> {
 
     fn internal(&mut self, place: usize, action: &InternalAction) {
         let Some(internal) = internal(&action.action) else {
-            let names: Vec<&str> = INTERNAL.iter().map(|internal| internal.name).collect();
-            let hint = did_you_mean(&action.action, names.iter().copied());
-            let hint = hint.unwrap_or_else(|| format!("use {}", names.join(", ")));
+            let names = INTERNAL.iter().map(|internal| internal.name);
+            let hint = one_of(&action.action, names);
             let message = format!("there is no internal action `{}`", action.action);
             self.note(
                 place,

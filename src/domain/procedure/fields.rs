@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{Fault, Goto, Weight, forms::Field};
 use crate::domain::{
-    nearest::did_you_mean,
+    nearest::{did_you_mean, one_of},
     template::{Template, TemplateFault, texts},
 };
 
@@ -76,15 +76,8 @@ impl<'a> Fields<'a, '_> {
         };
         for name in self.members.keys() {
             if !known().any(|known| known == name) {
-                let all: Vec<&str> = known().collect();
-                let hint = did_you_mean(name, known());
-                let hint = hint.unwrap_or_else(|| format!("use {}", all.join(", ")));
-                self.fault(
-                    UNKNOWN_FIELD,
-                    name,
-                    format!("there is no field `{name}`"),
-                    hint,
-                );
+                let message = format!("there is no field `{name}`");
+                self.fault(UNKNOWN_FIELD, name, message, one_of(name, known()));
             }
         }
     }
@@ -133,9 +126,7 @@ impl<'a> Fields<'a, '_> {
         let text = self.text(name)?;
         let found = names.iter().find(|(known, _)| *known == text);
         if found.is_none() {
-            let all: Vec<&str> = names.iter().map(|(known, _)| *known).collect();
-            let hint = did_you_mean(text, all.iter().copied());
-            let hint = hint.unwrap_or_else(|| format!("use {}", all.join(", ")));
+            let hint = one_of(text, names.iter().map(|(known, _)| *known));
             let message = format!("`{name}` cannot be `{text}`");
             self.fault(WRONG_VALUE, name, message, hint);
         }

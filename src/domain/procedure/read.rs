@@ -10,7 +10,7 @@ use super::{
     fields::{Fields, MISSING, UNKNOWN_FIELD, WRONG_VALUE},
     forms::{DEFINITION, FORMS, STEP, StepForm},
 };
-use crate::domain::nearest::did_you_mean;
+use crate::domain::nearest::one_of;
 
 /// A text that is neither JSON nor YAML.
 pub const UNREADABLE: &str = "PV-PROC-001";
@@ -203,9 +203,7 @@ fn step(
     fields.text("name");
     let name = fields.text("type")?;
     let Some(form) = StepForm::of(name) else {
-        let all: Vec<&str> = FORMS.iter().map(|form| form.name).collect();
-        let hint = did_you_mean(name, all.iter().copied());
-        let hint = hint.unwrap_or_else(|| format!("use {}", all.join(", ")));
+        let hint = one_of(name, FORMS.iter().map(|form| form.name));
         fields.fault(
             NO_TYPE,
             "type",

@@ -2,7 +2,11 @@
 
 use super::{Wrong, wrong};
 use crate::{
-    domain::{access::fits, directory::Directory, nearest::did_you_mean},
+    domain::{
+        access::fits,
+        directory::Directory,
+        nearest::{did_you_mean, one_of},
+    },
     policy::fault,
 };
 
@@ -11,12 +15,10 @@ pub(super) fn chosen(what: &str, text: &str, known: &[&'static str]) -> Result<(
     if known.contains(&text) {
         return Ok(());
     }
-    let hint = did_you_mean(text, known.iter().copied())
-        .unwrap_or_else(|| format!("use {}", known.join(", ")));
     Err(wrong(
         fault::VALUE,
         format!("`{text}` is not {what}"),
-        Some(hint),
+        Some(one_of(text, known.iter().copied())),
     ))
 }
 
