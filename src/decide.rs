@@ -246,7 +246,7 @@ impl Input {
         })
     }
 
-    /// Makes an input whose content was not read from data, such as a message to put aside.
+    /// Makes an input whose content was not read from data, with the digest of what came in.
     pub fn of(event: Event, digest: [u8; 16], verb: Arc<dyn Decide>, entry: &Arc<Entry>) -> Self {
         Self {
             key: event.key(),
@@ -259,6 +259,17 @@ impl Input {
             root_id: Arc::from(event.id.as_str()),
             event: Arc::new(event),
         }
+    }
+
+    /// Makes an input of an event that was made here, such as a message to put aside.
+    pub fn made(event: Event, verb: Arc<dyn Decide>, entry: &Arc<Entry>) -> Self {
+        let digest = event.digest();
+        Self::of(event, digest, verb, entry)
+    }
+
+    /// Makes an input of the house.
+    pub fn of_house(event: Event, verb: Arc<dyn Decide>) -> Self {
+        Self::made(event, verb, &Arc::new(Entry::house()))
     }
 
     /// Makes the input for something that this one asked of the house.

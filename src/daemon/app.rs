@@ -22,7 +22,7 @@ use crate::{
     decide::{Decide, Entry, Input, PolicyLoaded, PolicyRejected, Replayed},
     domain::{
         access::Verb,
-        event::{Event, Reason, Rejection, Trace},
+        event::{Event, Reason, Rejection},
         ids::SubjectId,
         outcome::Parked,
     },
@@ -254,17 +254,9 @@ impl App {
         verb: Arc<dyn Decide>,
         by: &Entry,
     ) -> Result<(), SubmitError> {
-        let event = Event {
-            id: format!("{kind}:{}", self.clock.now()),
-            source: self.config.source.clone(),
-            kind: kind.to_owned(),
-            subject: SubjectId::from(subject),
-            time: None,
-            data: Map::new(),
-            trace: Trace::default(),
-        };
-        let digest = event.digest();
-        let input = Input::of(event, digest, verb, &Arc::new(by.clone()));
+        let id = format!("{kind}:{}", self.clock.now());
+        let event = Event::of_house(&self.config.source, kind, id, SubjectId::from(subject));
+        let input = Input::made(event, verb, &Arc::new(by.clone()));
         self.intake.decide(vec![Arc::new(input)]).await.map(drop)
     }
 
@@ -278,19 +270,11 @@ impl App {
         (verb, needs): (Arc<dyn Decide>, &'static [Verb]),
         by: &Entry,
     ) -> Result<Receipt, SubmitError> {
-        let event = Event {
-            id: format!("{kind}:{}", Uuid::now_v7()),
-            source: self.config.source.clone(),
-            kind: kind.to_owned(),
-            subject: SubjectId::from(subject),
-            time: None,
-            data: Map::new(),
-            trace: Trace::default(),
-        };
-        let digest = event.digest();
+        let id = format!("{kind}:{}", Uuid::now_v7());
+        let event = Event::of_house(&self.config.source, kind, id, SubjectId::from(subject));
         let input = Input {
             needs,
-            ..Input::of(event, digest, verb, &Arc::new(by.clone()))
+            ..Input::made(event, verb, &Arc::new(by.clone()))
         };
         let receipts = self.intake.decide(vec![Arc::new(input)]).await?;
         receipts.into_iter().next().ok_or(SubmitError::Stopping)
@@ -342,21 +326,14 @@ impl App {
     }
 
     fn leaving(&self, parked_id: &str, how: &'static str, by: &Entry) -> Arc<Input> {
-        let event = Event {
-            id: format!("{how}:{parked_id}:{}", self.clock.now()),
-            source: self.config.source.clone(),
-            kind: format!("parked.{how}"),
-            subject: SubjectId::from(parked_id),
-            time: None,
-            data: Map::new(),
-            trace: Trace::default(),
-        };
-        let digest = event.digest();
+        let (kind, subject) = (format!("parked.{how}"), SubjectId::from(parked_id));
+        let id = format!("{how}:{parked_id}:{}", self.clock.now());
+        let event = Event::of_house(&self.config.source, &kind, id, subject);
         let verb = Arc::new(Replayed {
             parked_id: parked_id.to_owned(),
             how,
         });
-        Arc::new(Input::of(event, digest, verb, &Arc::new(by.clone())))
+        Arc::new(Input::made(event, verb, &Arc::new(by.clone())))
     }
 
     /// Gives how many results wait for their publication.

@@ -33,9 +33,9 @@ use crate::{
         batch::Gathering,
         cache::{self, Cache},
     },
-    decide::{Decide, Entry, ExecutionEnded, Input, fate},
+    decide::{Decide, ExecutionEnded, Input, fate},
     domain::{
-        event::{Event, Trace},
+        event::Event,
         execution::{Ended, Execution},
         ids::SubjectId,
         integration::Integration,
@@ -454,17 +454,12 @@ impl Inner {
         data: &Value,
         verb: impl Decide + 'static,
     ) -> Input {
+        let subject = SubjectId::from(execution.subject.as_str());
         let event = Event {
-            id,
-            source: self.ground.source.clone(),
-            kind: kind.to_owned(),
-            subject: SubjectId::from(execution.subject.as_str()),
-            time: None,
             data: data.as_object().cloned().unwrap_or_default(),
-            trace: Trace::default(),
+            ..Event::of_house(&self.ground.source, kind, id, subject)
         };
-        let digest = event.digest();
-        Input::of(event, digest, Arc::new(verb), &Arc::new(Entry::house()))
+        Input::of_house(event, Arc::new(verb))
     }
 }
 

@@ -12,10 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{app::App, intake::SubmitError};
 use crate::{
     decide::{CustomerErased, Entry, Input},
-    domain::{
-        event::{Event, Trace},
-        ids::SubjectId,
-    },
+    domain::{event::Event, ids::SubjectId},
     store::{Page, ParkedRow, StoreError},
 };
 
@@ -113,21 +110,13 @@ impl App {
         effect: Map<String, Value>,
         by: &Entry,
     ) -> Arc<Input> {
-        let event = Event {
-            id: format!("{KIND}:{subject}:{}", self.clock.now()),
-            source: self.config.source.clone(),
-            kind: KIND.to_owned(),
-            subject: SubjectId::from(subject),
-            time: None,
-            data: Map::new(),
-            trace: Trace::default(),
-        };
-        let digest = event.digest();
+        let id = format!("{KIND}:{subject}:{}", self.clock.now());
+        let event = Event::of_house(&self.config.source, KIND, id, SubjectId::from(subject));
         let verb = Arc::new(CustomerErased {
             customer: customer.to_owned(),
             effect,
         });
-        Arc::new(Input::of(event, digest, verb, &Arc::new(by.clone())))
+        Arc::new(Input::made(event, verb, &Arc::new(by.clone())))
     }
 
     /// Drops parked messages that name the customer or one of the conversations.

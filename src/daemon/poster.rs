@@ -28,10 +28,10 @@ use super::{
 use crate::{
     broker::Publisher,
     clock::Clock,
-    decide::{Decide, Entry, Input, PostDue, PostEnded, channel_subject},
+    decide::{Decide, Input, PostDue, PostEnded, channel_subject},
     domain::{
         delivery::{ChannelState, Delivery, PostEnd, Posting},
-        event::{Event, Trace},
+        event::Event,
         record::WrittenDelivery,
         time::Span,
     },
@@ -356,17 +356,12 @@ impl Inner {
         data: &Value,
         verb: impl Decide + 'static,
     ) -> Input {
+        let subject = channel_subject(channel);
         let event = Event {
-            id,
-            source: self.ground.source.clone(),
-            kind: kind.to_owned(),
-            subject: channel_subject(channel),
-            time: None,
             data: data.as_object().cloned().unwrap_or_default(),
-            trace: Trace::default(),
+            ..Event::of_house(&self.ground.source, kind, id, subject)
         };
-        let digest = event.digest();
-        Input::of(event, digest, Arc::new(verb), &Arc::new(Entry::house()))
+        Input::of_house(event, Arc::new(verb))
     }
 }
 

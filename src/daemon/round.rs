@@ -14,7 +14,7 @@ use std::{
 use crate::{
     decide::{Decision, Entry, Input, MAX_DEPTH, PutAside, Settings, decide},
     domain::{
-        event::{Event, Reason, Trace},
+        event::{Event, Reason},
         ids::SubjectId,
         outcome::{Change, Outcome, Parked},
         time::Timestamp,
@@ -310,15 +310,10 @@ pub(super) fn parking_input(
     entry: &Arc<Entry>,
 ) -> Input {
     let data = serde_json::json!({"parked_id": parked.parked_id, "reason": parked.reason, "entry": parked.entry});
+    let id = parked.parked_id.clone();
     let event = Event {
-        id: parked.parked_id.clone(),
-        source: source.to_owned(),
-        kind: "event.parked".to_owned(),
-        subject,
-        time: None,
         data: data.as_object().cloned().unwrap_or_default(),
-        trace: Trace::default(),
+        ..Event::of_house(source, "event.parked", id, subject)
     };
-    let digest = event.digest();
-    Input::of(event, digest, Arc::new(PutAside(parked)), entry)
+    Input::made(event, Arc::new(PutAside(parked)), entry)
 }

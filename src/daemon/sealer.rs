@@ -7,15 +7,14 @@
 
 use std::sync::Arc;
 
-use serde_json::Map;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::app::App;
 use crate::{
-    decide::{AuditKeyAdded, AuditSealed, Decide, Entry, Input},
+    decide::{AuditKeyAdded, AuditSealed, Decide, Input},
     domain::{
-        event::{Event, Trace},
+        event::Event,
         ids::{EventKey, SubjectId, hex},
         record::{SealRow, Tail},
         seal::{KEY_ADDED, SEALED, SealKey, Stretch},
@@ -137,17 +136,9 @@ impl Sealer {
     }
 
     fn input(&self, kind: &str, id: &str, verb: Arc<dyn Decide>) -> Arc<Input> {
-        let event = Event {
-            id: format!("{kind}:{id}"),
-            source: self.app.config.source.clone(),
-            kind: kind.to_owned(),
-            subject: SubjectId::from("audit"),
-            time: None,
-            data: Map::new(),
-            trace: Trace::default(),
-        };
-        let digest = event.digest();
-        let mut input = Input::of(event, digest, verb, &Arc::new(Entry::house()));
+        let (id, subject) = (format!("{kind}:{id}"), SubjectId::from("audit"));
+        let event = Event::of_house(&self.app.config.source, kind, id, subject);
+        let mut input = Input::of_house(event, verb);
         input.key = EventKey::of(SOURCE, &input.event.id);
         Arc::new(input)
     }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Map;
 
-use super::{Case, Decide, Entry, InboundType, Input, Stop, payload};
+use super::{Case, Decide, InboundType, Input, Stop, payload};
 use crate::domain::{
     actor::Actor,
     approval::{Approval, Decision},
-    event::{Event, Trace},
+    event::Event,
     ids::SubjectId,
     world::Need,
 };
@@ -59,18 +59,14 @@ impl ApprovalDue {
         let approval_id = approval.approval_id.clone();
         let mut data = Map::new();
         data.insert("approval_id".to_owned(), approval_id.clone().into());
+        let id = format!("{approval_id}:due:{due_at}{again}");
+        let subject = SubjectId::from(approval.subject.as_str());
         let event = Event {
-            id: format!("{approval_id}:due:{due_at}{again}"),
-            source: source.to_owned(),
-            kind: "approval.due".to_owned(),
-            subject: SubjectId::from(approval.subject.as_str()),
             time: Some(due_at),
             data,
-            trace: Trace::default(),
+            ..Event::of_house(source, "approval.due", id, subject)
         };
-        let digest = event.digest();
-        let verb = Arc::new(Self { approval_id });
-        Some(Input::of(event, digest, verb, &Arc::new(Entry::house())))
+        Some(Input::of_house(event, Arc::new(Self { approval_id })))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
         actor::Actor,
         audit::{AuditCheck, AuditOutcome},
         conversation::{Conversation, ConversationStatus},
-        event::{Event, Reason, Rejection, Trace},
+        event::{Event, Reason, Rejection},
         facts::{Facts, StateFacts},
         outcome::{AuditDraft, Change, Outcome, ResultEvent},
         request::{Check, Request},
@@ -324,14 +324,11 @@ impl<'a> Case<'a> {
     /// Asks the house for something: an event decided right after this one, in the same transaction.
     pub(super) fn ask_house(&mut self, kind: &str, data: Map<String, Value>) {
         let id = self.make_id("evt");
+        let subject = self.input.event.subject.clone();
         self.outcome.follow.push(Event {
-            id,
-            source: self.settings.source.clone(),
-            kind: kind.to_owned(),
-            subject: self.input.event.subject.clone(),
             time: Some(self.time),
             data,
-            trace: Trace::default(),
+            ..Event::of_house(&self.settings.source, kind, id, subject)
         });
     }
 

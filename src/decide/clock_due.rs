@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::Map;
 
-use super::{Case, Decide, Entry, Input, Stop};
+use super::{Case, Decide, Input, Stop};
 use crate::domain::{
-    event::{Event, Trace},
+    event::Event,
     ids::SubjectId,
     sla::{Owner, Signal, TicketEvent},
     time::Timestamp,
@@ -34,23 +34,14 @@ impl ClockDue {
         let again = again.map(|nth| format!(":{nth}")).unwrap_or_default();
         let mut data = Map::new();
         data.insert("owner".to_owned(), label.clone().into());
+        let id = format!("{label}:due:{due_at}{again}");
         let event = Event {
-            id: format!("{label}:due:{due_at}{again}"),
-            source: source.to_owned(),
-            kind: "clock.due".to_owned(),
-            subject: subject.clone(),
             time: Some(due_at),
             data,
-            trace: Trace::default(),
+            ..Event::of_house(source, "clock.due", id, subject.clone())
         };
-        let digest = event.digest();
         let owner = owner.clone();
-        Input::of(
-            event,
-            digest,
-            Arc::new(Self { owner }),
-            &Arc::new(Entry::house()),
-        )
+        Input::of_house(event, Arc::new(Self { owner }))
     }
 }
 

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, json};
+use serde_json::json;
 
 use super::{Case, Decide, Entry, Input, Stop};
 use crate::domain::{
     access::Verb,
-    event::{Event, Reason, Trace},
+    event::{Event, Reason},
     ids::SubjectId,
     sla::{Owner, TicketEvent},
     world::Need,
@@ -29,19 +29,11 @@ pub struct Repin {
 impl Repin {
     /// Makes the input; `turn` tells apart one time from the next.
     pub fn input(self, source: &str, subject: &SubjectId, turn: &str, by: &Arc<Entry>) -> Input {
-        let event = Event {
-            id: format!("{KIND}:{}:{turn}", self.ticket_id),
-            source: source.to_owned(),
-            kind: KIND.to_owned(),
-            subject: subject.clone(),
-            time: None,
-            data: Map::new(),
-            trace: Trace::default(),
-        };
-        let digest = event.digest();
+        let id = format!("{KIND}:{}:{turn}", self.ticket_id);
+        let event = Event::of_house(source, KIND, id, subject.clone());
         Input {
             needs: &[Verb::Operate],
-            ..Input::of(event, digest, Arc::new(self), by)
+            ..Input::made(event, Arc::new(self), by)
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Case, Decide, InboundType, Stop, payload};
 use crate::domain::{
-    event::{Event, Reason, Trace},
+    event::{Event, Reason},
     ids::SubjectId,
     time::Timestamp,
 };
@@ -30,14 +30,11 @@ pub fn due_event(source: &str, rule: &str, at: Timestamp) -> Event {
         ("rule".to_owned(), json!(rule)),
         ("due_at".to_owned(), json!(at)),
     ]);
+    let id = format!("schedule:{rule}:{at}");
     Event {
-        id: format!("schedule:{rule}:{at}"),
-        source: source.to_owned(),
-        kind: "schedule.due".to_owned(),
-        subject: due_subject(rule),
         time: Some(at),
         data,
-        trace: Trace::default(),
+        ..Event::of_house(source, "schedule.due", id, due_subject(rule))
     }
 }
 

@@ -123,6 +123,19 @@ impl Rejection {
 }
 
 impl Event {
+    /// Makes an event that the house states itself, without data and without a time of its own.
+    pub fn of_house(source: &str, kind: &str, id: String, subject: SubjectId) -> Self {
+        Self {
+            id,
+            source: source.to_owned(),
+            kind: kind.to_owned(),
+            subject,
+            time: None,
+            data: Map::new(),
+            trace: Trace::default(),
+        }
+    }
+
     /// Reads a structured event: JSON whose members are the attributes and `data`.
     ///
     /// *Errors*: `malformed` (not a JSON object, an attribute of the wrong type, U+0000, over-long),

@@ -29,7 +29,7 @@ use crate::{
         access::Verb,
         actor::Actor,
         bounds::Bounds,
-        event::{Event, Reason, Rejection, Trace},
+        event::{Event, Reason, Rejection},
         ids::{EventKey, SubjectId, leading_16},
         outcome::Parked,
     },
@@ -157,17 +157,12 @@ async fn park(
         content: Arc::from(&*payload.bytes),
     };
     let data = json!({ "parked_id": parked_id, "reason": rejection.reason, "entry": *entry.name });
+    let (id, subject) = (parked_id.clone(), SubjectId::from(parked_id.as_str()));
     let event = Event {
-        id: parked_id.clone(),
-        source: api.app.config.source.clone(),
-        kind: "event.parked".to_owned(),
-        subject: SubjectId::from(parked_id.as_str()),
-        time: None,
         data: data.as_object().cloned().unwrap_or_default(),
-        trace: Trace::default(),
+        ..Event::of_house(&api.app.config.source, "event.parked", id, subject)
     };
-    let digest = event.digest();
-    let input = Input::of(event, digest, Arc::new(PutAside(parked)), entry);
+    let input = Input::made(event, Arc::new(PutAside(parked)), entry);
     let receipts = api.app.intake.decide(vec![Arc::new(input)]).await?;
     if let Some(Receipt::Refused(rejection)) = receipts.into_iter().next() {
         return Err(rejection.into());

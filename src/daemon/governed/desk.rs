@@ -405,10 +405,9 @@ impl Desk {
             is_trusted: false,
             ..Entry::house()
         };
-        let digest = event.digest();
         let input = Input {
             needs,
-            ..Input::of(event, digest, verb, &Arc::new(entry))
+            ..Input::made(event, verb, &Arc::new(entry))
         };
         self.decide(&input)
     }
@@ -456,8 +455,7 @@ impl Desk {
             subject,
             ..self.event("house", json!({}))
         };
-        let digest = event.digest();
-        let input = Input::of(event, digest, Arc::new(verb), &Arc::new(Entry::house()));
+        let input = Input::of_house(event, Arc::new(verb));
         self.decide(&input)
     }
 
@@ -489,8 +487,7 @@ impl Desk {
 
     fn house(&mut self, verb: impl Decide + 'static) -> Out {
         let event = self.event("house", json!({}));
-        let digest = event.digest();
-        let input = Input::of(event, digest, Arc::new(verb), &Arc::new(Entry::house()));
+        let input = Input::of_house(event, Arc::new(verb));
         self.decide(&input)
     }
 
