@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     auth::Owner,
     extract::{Asked, Named},
-    page::{self, shown},
+    page::{self, PageQuery, shown},
     problem::{Kind, Problem},
     state::Api,
 };
@@ -22,29 +22,18 @@ use crate::{
     store::{DeliveryFilter, Reader},
 };
 
-/// The query of the channels.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListQuery {
-    limit: Option<i64>,
-    after: Option<String>,
-}
-
 /// Lists the channels of the configuration by name, each with how it is doing.
 pub(super) async fn list(
     State(api): State<Api>,
-    Asked(query): Asked<ListQuery>,
+    Asked(query): Asked<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
-    let limit = usize::try_from(page::limit(query.limit)?).unwrap_or(usize::MAX);
+    let (limit, after) = query.by_name()?;
     let settings = std::sync::Arc::clone(&api.app.in_force.ruling().settings);
     let (states, pending) = api
         .read(|reader| Ok((reader.channel_states()?, reader.deliveries_pending()?)))
         .await?;
-    let is_after = |name: &str| query.after.as_deref().is_none_or(|after| name > after);
     let channels = settings.notices.channels.values();
-    let mut channels = channels
-        .filter(|channel| is_after(&channel.name))
-        .peekable();
+    let mut channels = channels.filter(|channel| *channel.name > *after).peekable();
     let items: Vec<Value> = channels
         .by_ref()
         .take(limit)

@@ -48,6 +48,12 @@ impl PageQuery {
     pub(super) fn page(&self) -> Result<Page, Problem> {
         page(self.limit, self.after.as_deref())
     }
+
+    /// Reads how many are asked for of a list that goes by name, and the name after which they begin.
+    pub(super) fn by_name(&self) -> Result<(usize, &str), Problem> {
+        let limit = usize::try_from(limit(self.limit)?).unwrap_or(usize::MAX);
+        Ok((limit, self.after.as_deref().unwrap_or_default()))
+    }
 }
 
 /// Says that a cursor is none.

@@ -2,33 +2,24 @@
 
 use axum::{Extension, Json, extract::State, response::Response};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     auth::Owner,
     events,
     extract::{Asked, Named},
-    page,
+    page::{self, PageQuery},
     problem::{Kind, Problem},
     state::Api,
 };
 use crate::{daemon::ParkedFault, store::ParkedRow};
 
-/// The query of the list.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListQuery {
-    limit: Option<i64>,
-    after: Option<String>,
-}
-
 /// Lists parked messages, the newest first, without their content.
 pub(super) async fn list(
     State(api): State<Api>,
-    Asked(query): Asked<ListQuery>,
+    Asked(query): Asked<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
-    let page = page::page(query.limit, query.after.as_deref())?;
+    let page = query.page()?;
     let listing = api.read(move |reader| reader.parked(page)).await?;
     Ok(page::listing(listing, |row| brief(&row)))
 }
