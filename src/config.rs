@@ -26,6 +26,7 @@ mod notices;
 mod outbound;
 mod policy;
 mod probe;
+mod procedures;
 mod retention;
 mod roles;
 mod root;
@@ -68,6 +69,7 @@ use crate::domain::{
     access::Roles,
     channel::Notices,
     directory::{Directory, Person, Team},
+    procedure::Conduct,
     time::Span,
 };
 
@@ -117,6 +119,8 @@ pub struct Config {
     pub audit: Audit,
     /// `[tickets]`
     pub tickets: Tickets,
+    /// `[procedures]`
+    pub procedures: Conduct,
 }
 
 /// A configuration that was read without a fault.

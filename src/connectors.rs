@@ -83,13 +83,25 @@ pub fn prepare(
     key: &str,
 ) -> Result<Prepared, PrepareFault> {
     let absent = || PrepareFault::NoOperation(action.name.clone());
-    let Performer::Operation { operation, .. } = &action.performer else {
-        return Err(absent());
+    let operation = match &action.performer {
+        Performer::Address => return address(values, key).ok_or_else(absent),
+        Performer::Operation { operation, .. } => operation,
+        Performer::BuiltIn(_) | Performer::Function(_) | Performer::Workflow(_) => {
+            return Err(absent());
+        }
     };
     prepare_operation(operation, integration, values, key).map_err(|fault| match fault {
         PrepareFault::NoOperation(_) => absent(),
         other => other,
     })
+}
+
+/// Makes the call of an address that the values give as `method`, `url` and `body`.
+fn address(values: &Map<String, Value>, key: &str) -> Option<Prepared> {
+    let text = |name: &str| values.get(name).and_then(Value::as_str);
+    let method = HttpMethod::parse(text("method")?)?;
+    let call = http::call_of(method, text("url")?, values.get("body"), key);
+    Some(Prepared::Http(call))
 }
 
 /// Makes what is sent for an operation, whatever it is for.

@@ -44,11 +44,15 @@ mod policy_changed;
 mod post_due;
 mod post_ended;
 mod probe;
+mod procedure_published;
+mod procedure_requested;
+mod procedure_step;
 mod put_aside;
 mod recall;
 mod repin;
 mod requests;
 mod reversal;
+mod runs;
 mod schedule_due;
 mod ticket;
 mod ticket_closed_as;
@@ -75,6 +79,10 @@ pub use self::{
     policy_changed::{PolicyLoaded, PolicyRejected},
     post_due::{ChannelTried, PostDue, channel_subject},
     post_ended::PostEnded,
+    procedure_published::{
+        ProcedureArchived, ProcedureWritten, RunDue, RunMoved, VersionStopped, procedure_subject,
+        why_not,
+    },
     put_aside::{PutAside, Refuse, Replayed},
     repin::Repin,
     schedule_due::{due_event, due_subject},
@@ -88,8 +96,10 @@ use crate::{
         directory::Directory,
         event::{Event, Reason, Rejection},
         ids::EventKey,
+        integration::{self, Integration},
         nearest::did_you_mean,
         outcome::Outcome,
+        procedure::Conduct,
         template::Template,
         time::Timestamp,
         world::{Need, World},
@@ -146,6 +156,8 @@ pub const TYPES: &[InboundType] = &[
     escalation_moved::ACKNOWLEDGED,
     escalation_requested::REQUESTED,
     escalation_moved::SETTLED,
+    procedure_requested::CANCELLED,
+    procedure_requested::REQUESTED,
     schedule_due::DUE,
     ticket_closed_as::CLOSED_AS,
     ticket_commented::COMMENTED,
@@ -153,8 +165,8 @@ pub const TYPES: &[InboundType] = &[
     ticket_updated::UPDATED,
 ];
 
-/// Inbound types of the contract that a later version decides; until then they are parked.
-pub const PLANNED_TYPES: &[&str] = &["procedure.cancelled", "procedure.requested"];
+/// The types that only the house asks itself for.
+const OWN_TYPES: &[InboundType] = &[procedure_step::STEP];
 
 /// Where an input came in, and whether it may name its actor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,9 +206,26 @@ pub struct Settings {
     pub catalogue: Arc<Catalogue>,
     /// Where notices go besides the app.
     pub notices: Arc<Notices>,
+    /// How procedures run.
+    pub procedures: Conduct,
     /// Whether some entry may name people whom nothing here knows: then nobody can tell when too
     /// few are left to decide.
     pub names_others: bool,
+}
+
+impl Settings {
+    /// Gives an integration by its name: one of the catalogue, the mail server of notices, or the system
+    /// behind an address that a procedure gives.
+    pub fn integration(&self, name: &str) -> Option<Arc<Integration>> {
+        if let Some(known) = self.catalogue.integrations.get(name) {
+            return Some(Arc::clone(known));
+        }
+        if name == integration::MAIL {
+            return self.notices.mail.as_ref().map(integration::of_mail_server);
+        }
+        let is_address = name.starts_with("https://") || name.starts_with("http://");
+        is_address.then(|| integration::of_origin(name))
+    }
 }
 
 /// An event ready to be decided.
@@ -226,12 +255,20 @@ impl Input {
     /// Reads an event's data by its type and makes it ready.
     ///
     /// *Errors*: `unknown_type`, `invalid_data`.
-    pub fn read(mut event: Event, entry: &Arc<Entry>) -> Result<Self, Rejection> {
+    pub fn read(event: Event, entry: &Arc<Entry>) -> Result<Self, Rejection> {
+        Self::read_as(TYPES.iter(), event, entry)
+    }
+
+    fn read_as(
+        mut types: impl Iterator<Item = &'static InboundType>,
+        mut event: Event,
+        entry: &Arc<Entry>,
+    ) -> Result<Self, Rejection> {
         let named = |rejection: Rejection, event: &Event| Rejection {
             event_id: Some(event.id.clone()),
             ..rejection
         };
-        let Some(kind) = TYPES.iter().find(|known| known.name == event.kind) else {
+        let Some(kind) = types.find(|known| known.name == event.kind) else {
             return Err(named(unknown_type(&event.kind), &event));
         };
         let digest = event.digest();
@@ -276,17 +313,19 @@ impl Input {
     ///
     /// *Errors*: when the house asked for what it cannot read, which is a defect.
     pub fn follow(&self, event: Event) -> Result<Self, Rejection> {
-        let mut child = Self::read(event, &Arc::new(Entry::house()))?;
+        let types = TYPES.iter().chain(OWN_TYPES);
+        let mut child = Self::read_as(types, event, &Arc::new(Entry::house()))?;
         child.root_id = Arc::clone(&self.root_id);
         Ok(child)
+    }
+
+    /// Tells whether it is a further step of a run, of which a run has only so many.
+    pub fn is_step(&self) -> bool {
+        self.event.kind == runs::STEP
     }
 }
 
 fn unknown_type(kind: &str) -> Rejection {
-    if PLANNED_TYPES.contains(&kind) {
-        let detail = format!("`{kind}` is not decided by this version; replay it after an upgrade");
-        return Rejection::new(Reason::UnknownType, "type", detail);
-    }
     let hint = did_you_mean(kind, TYPES.iter().map(|known| known.name));
     let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
     Rejection::new(
@@ -321,7 +360,8 @@ pub fn decide(
     if let Err(rejection) = case.check_access() {
         return Decision::Outcome(case.refuse(&rejection));
     }
-    match input.verb.decide(&mut case) {
+    let decided = input.verb.decide(&mut case);
+    match decided.and_then(|()| case.settle_runs()) {
         Ok(()) => Decision::Outcome(case.close()),
         Err(Stop::Needs(needs)) => Decision::Needs(needs),
         Err(Stop::Refused(rejection)) => Decision::Outcome(case.refuse(&rejection)),

@@ -100,11 +100,12 @@ fn check(action: &Action, section: &Section<'_>) {
 }
 
 fn read_performer(section: &mut Section<'_>) -> Performer {
-    let given = ["integration", "built_in", "function"];
+    let given = ["integration", "built_in", "function", "workflow"];
     let count = given.iter().filter(|key| section.has(key)).count();
     if count != 1 {
         let place = section.place().clone();
-        let hint = "give it `integration` and `operation`, or `function`, or `built_in`".to_owned();
+        let hint = "give it `integration` and `operation`, or `function`, `built_in` or `workflow`"
+            .to_owned();
         let said = if count == 0 {
             "has nothing that performs it"
         } else {
@@ -115,12 +116,15 @@ fn read_performer(section: &mut Section<'_>) -> Performer {
     let names = BuiltIn::NAMES;
     let built_in = section.one_of("built_in", BuiltIn::CreateTicket, &names);
     let function = text(section, "function");
+    let workflow = text(section, "workflow");
     let integration = text(section, "integration");
     let operation = text(section, "operation");
     if section.has("built_in") {
         Performer::BuiltIn(built_in)
     } else if section.has("function") {
         Performer::Function(function)
+    } else if section.has("workflow") {
+        Performer::Workflow(workflow)
     } else {
         if section.has("integration") && operation.is_empty() {
             section.missing("operation");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{
     Audit, Broker, Config, Database, Http, Intake, Limits, Outbound, PolicySection, Queue,
     Retention, Tickets, channels::read_channels, directory, document::Document, env, fault,
-    notices::read_notices, roles, section::Section,
+    notices::read_notices, procedures::read_procedures, roles, section::Section,
 };
 use crate::domain::{
     directory::Directory, event::MAX_ATTRIBUTE_BYTES, nearest::did_you_mean, time::Span,
@@ -48,6 +48,7 @@ pub(super) fn read<'d>(document: &'d Document<'d>, table: &'d DeTable<'d>) -> Co
         outbound: Outbound::read(root.section("outbound")),
         audit: Audit::read(root.section("audit")),
         tickets: Tickets::read(root.section("tickets")),
+        procedures: read_procedures(root.section("procedures")),
     };
     root.end();
     if config.instance.is_empty() {

@@ -95,6 +95,36 @@ pub fn call(
     }
 }
 
+/// Writes an address whose path and query hold values; a value of the query may be empty.
+///
+/// *Errors*: a value that cannot stand in the path.
+pub fn address(url: &Template, values: &Map<String, Value>) -> Result<String, CallFault> {
+    let text = url.to_string();
+    let whole = url.expand(values, escape);
+    let Some((path, _)) = text.split_once('?') else {
+        return path_of(url, values);
+    };
+    // What stands before the query is a template by itself, since a placeholder holds no `?`.
+    if let Ok(path) = Template::parse(path) {
+        path_of(&path, values)?;
+    }
+    Ok(whole)
+}
+
+/// Makes the call of an address that a request gives itself.
+pub fn call_of(method: HttpMethod, url: &str, body: Option<&Value>, key: &str) -> Call {
+    let mut headers = vec![("Idempotency-Key".to_owned(), key.to_owned())];
+    if body.is_some() {
+        headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
+    }
+    Call {
+        method,
+        url: url.to_owned(),
+        headers,
+        body: body.map(ToString::to_string),
+    }
+}
+
 /// Writes the path. An empty value would name the collection instead of the thing, and dots the folder
 /// above it.
 fn path_of(template: &Template, values: &Map<String, Value>) -> Result<String, CallFault> {

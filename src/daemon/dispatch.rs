@@ -252,8 +252,7 @@ impl Inner {
             return Turn::Void;
         }
         let settings = Arc::clone(&self.ground.in_force.ruling().settings);
-        let integrations = &settings.catalogue.integrations;
-        let Some(integration) = integrations.get(&execution.integration) else {
+        let Some(integration) = settings.integration(&execution.integration) else {
             let detail = format!("there is no integration `{}`", execution.integration);
             return Turn::Over(Ended::Refused { detail });
         };
@@ -267,14 +266,14 @@ impl Inner {
         if let Some(action) = settings.catalogue.actions.get(&execution.action) {
             self.bearings.action_in_time(action, clock).await;
         }
-        let bearing = self.bearings.of(integration);
+        let bearing = self.bearings.of(&integration);
         bearing.in_time(clock).await;
         let place = bearing.place().await;
         if bearing.pass(clock.now()).is_err() {
             return Turn::Over(Ended::Open);
         }
         Turn::Send {
-            integration: Arc::clone(integration),
+            integration,
             bearing,
             _place: place,
         }

@@ -15,7 +15,9 @@ use crate::domain::{
     execution::Execution,
     ids::SubjectId,
     outcome::Change,
+    procedure::version::Published,
     record::{Write, WrittenDelivery, WrittenRequest},
+    run::Run,
     sla::{Clock, ClockKey},
     tally::{Tallied, TallyKey},
     ticket::Ticket,
@@ -37,6 +39,8 @@ struct Gathered {
     deliveries: Vec<WrittenDelivery>,
     clocks: BTreeMap<ClockKey, (SubjectId, Arc<Clock>)>,
     executions: BTreeMap<String, Option<Arc<Execution>>>,
+    procedures: BTreeMap<(String, i64), Arc<Published>>,
+    runs: BTreeMap<String, Arc<Run>>,
     reservations: Reservations,
     tallies: BTreeMap<(TallyKey, i64), Tallied>,
     teams: BTreeMap<String, i64>,
@@ -118,6 +122,14 @@ impl Gathered {
             Change::ExecutionOver(id) => {
                 self.executions.insert(id.clone(), None);
             }
+            Change::Procedure(published) => {
+                let version = &published.version;
+                let place = (version.slug.clone(), version.version);
+                self.procedures.insert(place, Arc::clone(published));
+            }
+            Change::Run(run) => {
+                self.runs.insert(run.run_id.clone(), Arc::clone(run));
+            }
             Change::Reserve(key, reservation) => self.reserve(key, reservation, true),
             Change::Release(key, reservation) => self.reserve(key, reservation, false),
             Change::Tally(tallied) => self.tally(tallied),
@@ -177,6 +189,8 @@ impl Gathered {
         write.clocks = self.clocks.into_values().collect();
         write.tallies = self.tallies.into_values().collect();
         write.teams = self.teams.into_iter().collect();
+        write.procedures = self.procedures.into_values().collect();
+        write.runs = self.runs.into_values().collect();
         for (id, execution) in self.executions {
             match execution {
                 Some(execution) => write.executions.push(execution),

@@ -9,6 +9,7 @@ mod desk;
 mod gates;
 mod looks;
 mod past;
+mod runs;
 mod shared;
 mod tickets;
 mod turns;

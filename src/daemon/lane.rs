@@ -366,7 +366,8 @@ impl Lane {
         let clocks = write.clocks.iter().filter_map(|(_, clock)| clock.wake_at);
         let approvals = write.approvals.iter();
         let approvals = approvals.filter_map(|approval| approval.due_at());
-        if let Some(first) = clocks.chain(approvals).min() {
+        let runs = write.runs.iter().filter_map(|run| run.due_at());
+        if let Some(first) = clocks.chain(approvals).chain(runs).min() {
             self.shared.alarm.set(first);
         }
     }

@@ -203,6 +203,7 @@ impl Model {
             directory,
             catalogue: Arc::default(),
             notices: Arc::default(),
+            procedures: crate::domain::procedure::Conduct::default(),
             names_others: true,
         };
         let envelope = Envelope {

@@ -316,6 +316,7 @@ pub fn settings(config: &Config) -> Settings {
         directory,
         catalogue: Arc::default(),
         notices: Arc::clone(&config.notices),
+        procedures: config.procedures.clone(),
         names_others: config.names_others(),
     }
 }

@@ -227,12 +227,16 @@ impl<'a> Round<'a> {
             root,
         });
         for event in follow.into_iter().rev() {
-            match step.input.follow(event) {
-                Ok(_) if step.depth == MAX_DEPTH => self.report_depth(&step.input),
+            let followed = step.input.follow(event);
+            // A run has its own end to its steps.
+            let is_step = followed.as_ref().is_ok_and(Input::is_step);
+            let depth = step.depth + usize::from(!is_step);
+            match followed {
+                Ok(_) if depth > MAX_DEPTH => self.report_depth(&step.input),
                 Ok(input) => {
                     steps.push_front(Step {
                         input: Arc::new(input),
-                        depth: step.depth + 1,
+                        depth,
                         root: Some(root),
                         rounds: 0,
                     });

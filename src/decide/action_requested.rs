@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 
 use super::{Case, Decide, InboundType, Stop, gate::Passage, payload};
 use crate::domain::{
-    access::Amount,
     actor::Actor,
     audit::AuditOutcome,
     event::Reason,
@@ -50,14 +49,8 @@ impl Decide for Requested {
             self.params.clone(),
             actor,
         );
-        let amount = case
-            .action_of(&request)
-            .map(|action| action.amount_of(&request.params));
         let request = Request {
-            amount: match amount {
-                Some(Amount::Of(amount)) => Some(amount),
-                Some(Amount::None | Amount::Unreadable) | None => None,
-            },
+            amount: case.amount_of(&request),
             ..request
         };
         if self.dry_run {

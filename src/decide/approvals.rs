@@ -18,6 +18,7 @@ use crate::domain::{
     gate::OnExpiry,
     notice::{Notice, NoticeKind},
     request::{Request, RequestState, digest},
+    world::Need,
 };
 
 impl Case<'_> {
@@ -50,7 +51,7 @@ impl Case<'_> {
             self.publish_cancelled(&id, "superseded");
         }
         let timed_by = wanted.timed_by.clone();
-        let mut approval = self.new_approval(&request, wanted);
+        let mut approval = self.new_approval(&request, wanted)?;
         self.time_approval(&mut approval, timed_by.as_deref())?;
         request.approval_id = Some(approval.approval_id.clone());
         let request = self.put_request(request, RequestState::AwaitingApproval)?;
@@ -60,6 +61,12 @@ impl Case<'_> {
             &request,
             json!({"approval_id": approval.approval_id}),
         );
+        if let Some(step) = &request.step
+            && let Some(run) = self.run(&step.run_id)?
+        {
+            let more = json!({"step": step.step, "approval_id": approval.approval_id});
+            self.report_run("procedure.awaiting_approval", &run, more);
+        }
         self.record_move("approval_requested", &request);
         self.tell_approvers(&approval, "your decision is asked for");
         self.say(&request, |action| action.say.waiting.as_ref(), None);
@@ -68,17 +75,17 @@ impl Case<'_> {
         Ok(())
     }
 
-    fn new_approval(&mut self, request: &Request, wanted: Wanted) -> Approval {
+    fn new_approval(&mut self, request: &Request, wanted: Wanted) -> Result<Approval, Stop> {
         let approval_id = self.make_id("apr");
         let a_day_from_now = || self.now.plus(EXPIRES_AFTER);
         let expires_at = wanted.expires_at.unwrap_or_else(a_day_from_now);
-        Approval {
+        Ok(Approval {
             approval_id,
             request_id: request.request_id.clone(),
             subject: request.subject.clone(),
             action: request.action.clone(),
             summary: summary_of(request),
-            context: self.context_of(request),
+            context: self.context_of(request)?,
             digest: digest(&request.action, &request.params),
             requester: request.actor.id.clone(),
             starter: None,
@@ -93,14 +100,23 @@ impl Case<'_> {
             on_expiry: wanted.on_expiry,
             notify: wanted.notify,
             is_timed: false,
-        }
+        })
     }
 
     /// Gives what who decides should know.
-    fn context_of(&self, request: &Request) -> Map<String, Value> {
+    fn context_of(&self, request: &Request) -> Result<Map<String, Value>, Need> {
         let known = self.conversation();
         let action = self.action_of(request);
+        let step = request.step.as_ref();
+        let run = match step {
+            Some(step) => self.run(&step.run_id)?,
+            None => None,
+        };
         let context = json!({
+            "procedure": step.map(|step| &step.procedure),
+            "run_id": step.map(|step| &step.run_id),
+            "step": step.map(|step| &step.step),
+            "variables": run.map(|run| run.variables.clone()),
             "request_id": request.request_id,
             "action": request.action,
             "description": action.map(|action| action.description.clone()),
@@ -110,10 +126,10 @@ impl Case<'_> {
             "channel": known.map(|known| known.channel.clone()),
             "checks": request.checks,
         });
-        match known_members(context) {
+        Ok(match known_members(context) {
             Value::Object(context) => context,
             _ => Map::new(),
-        }
+        })
     }
 
     fn tell_approvers(&mut self, approval: &Approval, what: &str) {

@@ -18,6 +18,7 @@ use crate::{
         facts::{Facts, StateFacts},
         outcome::{AuditDraft, Change, Outcome, ResultEvent},
         request::{Check, Request},
+        run::Run,
         sla::{Clock, Owner},
         ticket::Ticket,
         time::{Span, Timestamp},
@@ -25,6 +26,7 @@ use crate::{
         world::{Need, World},
     },
     policy::Policy,
+    procedures::interpret::Acted,
 };
 
 /// An event's time counts at most this much later than its intake.
@@ -70,6 +72,10 @@ pub struct Case<'a> {
     pub(super) clocks: BTreeMap<Owner, Vec<Arc<Clock>>>,
     /// Requests that this decision has changed.
     pub(super) requests: BTreeMap<String, Arc<Request>>,
+    /// Runs that this decision has changed.
+    pub(super) runs: BTreeMap<String, Arc<Run>>,
+    /// How requests have ended that are steps of runs, each with its run and its own id.
+    pub(super) acted: Vec<((String, String), Acted)>,
     numbers_taken: usize,
     ids_made: usize,
     effects: Vec<Value>,
@@ -103,6 +109,8 @@ impl<'a> Case<'a> {
             tickets: BTreeMap::new(),
             clocks: BTreeMap::new(),
             requests: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            acted: Vec::new(),
             numbers_taken: 0,
             ids_made: 0,
             effects: Vec::new(),

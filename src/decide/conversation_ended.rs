@@ -45,6 +45,7 @@ struct Ended {
 impl Decide for Ended {
     fn decide(&self, case: &mut Case<'_>) -> Result<(), Stop> {
         case.conversation_mut().status = self.status;
+        case.end_run("the conversation is over")?;
         case.cancel_waiting()?;
         case.ask_rules(None)
     }

@@ -7,7 +7,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Case, Decide, InboundType, Stop, payload};
-use crate::domain::{actor::Actor, outcome::Change};
+use crate::domain::{
+    actor::{Actor, ActorKind},
+    outcome::Change,
+};
 
 pub(super) const MESSAGE: InboundType = InboundType {
     name: "conversation.message",
@@ -55,6 +58,9 @@ impl Decide for Said {
         let message = case.own_message();
         case.change(Change::Message(message));
         case.say_to_tickets(&self.message.author)?;
+        if self.message.author.kind == ActorKind::Customer {
+            case.listen(&self.message.text)?;
+        }
         case.ask_rules(None)
     }
 }

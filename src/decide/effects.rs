@@ -67,10 +67,23 @@ impl Case<'_> {
         );
     }
 
+    /// Asks the house to start a procedure, as a rule.
+    fn ask_for_procedure(&mut self, rule: &str, slug: &str, variables: &Map<String, Value>) {
+        let data = json!({"procedure": slug, "variables": variables, "actor": Actor::rule(rule)});
+        if let Value::Object(data) = data {
+            self.ask_house("procedure.requested", data);
+        }
+        self.record(json!({"effect": "start_procedure", "rule": rule, "procedure": slug}));
+    }
+
     fn carry_out_one(&mut self, rule: &Arc<str>, effect: Effect) -> Result<(), Stop> {
         let wants_conversation = matches!(
             effect,
-            Effect::Escalate(_) | Effect::SendMessage { .. } | Effect::Tag { .. } | Effect::Resolve
+            Effect::Escalate(_)
+                | Effect::SendMessage { .. }
+                | Effect::StartProcedure { .. }
+                | Effect::Tag { .. }
+                | Effect::Resolve
         );
         if wants_conversation && self.conversation().is_none() {
             self.report_vain(rule, &effect, "there is no conversation here");
@@ -95,6 +108,9 @@ impl Case<'_> {
             Effect::Digest { to } => self.post_digest(rule, to),
             Effect::Report(wish) => self.post_report(rule, wish),
             Effect::RunAction { name, params } => self.ask_for_action(rule, &name, &params),
+            Effect::StartProcedure { slug, variables } => {
+                self.ask_for_procedure(rule, &slug, &variables);
+            }
             Effect::Deny { .. }
             | Effect::RequireApproval { .. }
             | Effect::RequireConfirmation { .. } => {

@@ -57,6 +57,13 @@ impl Case<'_> {
         let escalation_id = self.make_id("esc");
         let team = wish.team.clone().or(self.team_of(ticket_id.as_deref())?);
         let is_taken_over = trigger == Trigger::Takeover;
+        // Somebody wants a person, or has one: nothing else speaks to the customer then.
+        if matches!(
+            trigger,
+            Trigger::Ai | Trigger::Customer | Trigger::Flow | Trigger::Takeover
+        ) {
+            self.end_run("a person takes over")?;
+        }
         let escalation = Escalation {
             escalation_id: escalation_id.clone(),
             conversation_id: self.input.event.subject.to_string(),

@@ -23,6 +23,7 @@ pub(super) const REQUESTED: InboundType = InboundType {
             Trigger::Approval,
             Trigger::Action,
             Trigger::Sla,
+            Trigger::Procedure,
         ];
         if is_ours.contains(&requested.trigger) && requested.wish.is_none() {
             let detail =
@@ -73,6 +74,7 @@ impl Requested {
             Trigger::Approval => "an approval hands over",
             Trigger::Action => "an action hands over",
             Trigger::Sla => "a promise was broken",
+            Trigger::Procedure => "a procedure hands over",
         };
         Escalate {
             reason: self.reason.clone().unwrap_or_else(|| fallback.to_owned()),

@@ -105,16 +105,12 @@ impl ExecutionEnded {
         action: Option<&Action>,
     ) -> Standing {
         let prepared: Option<Prepared> = serde_json::from_str(&execution.prepared).ok();
-        let integration = case
-            .settings
-            .catalogue
-            .integrations
-            .get(&execution.integration);
+        let integration = case.settings.integration(&execution.integration);
         let age = self.at.unwrap_or(case.now).since(execution.first_at);
         let most = action.map_or(1, |action| action.retry.attempts);
         Standing {
             is_safe: prepared.is_some_and(|prepared| prepared.is_safe()),
-            honours_key: integration.is_some_and(|known| connectors::honours_key(known, age)),
+            honours_key: integration.is_some_and(|known| connectors::honours_key(&known, age)),
             was_ambiguous: execution.was_ambiguous,
             was_renewed: execution.was_renewed,
             may_retry: match &self.ended {

@@ -20,7 +20,7 @@ use crate::domain::{
     facts::{Facts, StateFacts},
     gate::{ApprovalAsk, Gate, LimitAsk, OnExpiry, Otherwise},
     nearest::did_you_mean,
-    request::{Check, Request, Reserved},
+    request::{Check, Request, Reserved, StepDoes},
     time::{Span, Timestamp},
     verdict::{Fired, RuleFailure},
     world::Need,
@@ -30,6 +30,8 @@ use crate::domain::{
 pub(super) const EXPIRES_AFTER: Span = Span::from_secs(24 * 3_600);
 /// Who decides when nobody says.
 const APPROVER: &str = "manager";
+/// Who decides on a step of a procedure when it does not say.
+const AGENT: &str = "agent";
 
 /// What a validation came to.
 #[derive(Debug)]
@@ -262,11 +264,11 @@ impl Validation<'_, '_> {
 
     fn action(&mut self) -> Result<Arc<Action>, Refusal> {
         let name = &self.request.action;
-        let known = &self.case.settings.catalogue.actions;
-        if let Some(action) = known.get(name) {
+        if let Some(action) = self.case.action_of(self.request) {
             self.note("action", "passed", None, None);
-            return Ok(Arc::clone(action));
+            return Ok(action);
         }
+        let known = &self.case.settings.catalogue.actions;
         let hint = did_you_mean(name, known.keys().map(String::as_str));
         let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
         let reason = format!("there is no action `{name}`{hint}");
@@ -291,8 +293,14 @@ impl Validation<'_, '_> {
     }
 
     /// Who may ask: the action names roles, and a grant must reach that far. What undoes
-    /// another request needs the verb to reverse that one instead.
+    /// another request needs the verb to reverse that one instead. For a step of a procedure its
+    /// publication is the grant.
     fn role(&mut self, action: &Action) -> Result<(), Refusal> {
+        if let Some(step) = &self.request.step {
+            let grant = format!("`{}`, version {}", step.procedure, step.version);
+            self.note("role", "passed", None, Some(grant));
+            return Ok(());
+        }
         let held = &self.request.actor.roles;
         let undone = self.request.reverses.as_ref();
         let is_named =
@@ -449,6 +457,7 @@ impl Validation<'_, '_> {
         if action.approval == Level::Require {
             self.wanted.stage(&action.approvers, action.required);
         }
+        self.step_approval();
         for ask in &gate.approvals {
             for stage in &ask.stages {
                 self.wanted.stage(&stage.approvers, stage.required);
@@ -503,6 +512,36 @@ impl Validation<'_, '_> {
         let wanted = wanted.clone();
         self.note("approval", "required", None, Some(asked.join(", then ")));
         Passage::Approve(wanted)
+    }
+}
+
+impl Validation<'_, '_> {
+    /// Asks for what a step of a procedure wants, and what an action of the catalogue wants that has the
+    /// name of an internal one.
+    fn step_approval(&mut self) {
+        let Some(step) = &self.request.step else {
+            return;
+        };
+        if step.level == Level::Require {
+            let agents = vec![AGENT.to_owned()];
+            let asked = if step.approvers.is_empty() {
+                &agents
+            } else {
+                &step.approvers
+            };
+            self.wanted.stage(asked, 1);
+        }
+        let listed = self
+            .case
+            .settings
+            .catalogue
+            .actions
+            .get(&self.request.action);
+        if let Some(listed) = listed.filter(|_| step.does == StepDoes::Internal)
+            && listed.approval == Level::Require
+        {
+            self.wanted.stage(&listed.approvers, listed.required);
+        }
     }
 }
 

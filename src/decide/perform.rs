@@ -13,6 +13,7 @@ use crate::{
         effect::TicketDraft,
         escalation::Trigger,
         execution::{Execution, Share},
+        integration,
         lead::Lead,
         outcome::Change,
         request::{Request, RequestState},
@@ -34,6 +35,33 @@ impl Case<'_> {
             }
             Performer::Function(name) => self.perform_function(name, request, action),
             Performer::Operation { integration, .. } => self.execute(request, action, integration),
+            Performer::Address => {
+                let url = text(&request.params, "url").unwrap_or_default();
+                let origin = integration::origin(url).to_owned();
+                self.execute(request, action, &origin)
+            }
+            Performer::Workflow(slug) => self.perform_workflow(slug, request),
+        }
+    }
+
+    /// Starts a procedure in the request's conversation, with its parameters.
+    fn perform_workflow(&mut self, slug: &str, request: Request) -> Result<(), Stop> {
+        let all = Arc::clone(self.world.procedures()?);
+        let started = match all.find(slug) {
+            Ok(published) if request.has_conversation() => {
+                let (params, actor) = (request.params.clone(), request.actor.clone());
+                self.start_run(published, &params, actor)
+            }
+            Ok(_) => {
+                let why = "a procedure runs in a conversation".to_owned();
+                return self.fail(request, "upstream", &why);
+            }
+            Err(why) => return self.fail(request, "upstream", &why),
+        };
+        match started {
+            Ok(run_id) => self.succeed(request, &json!({"run_id": run_id})),
+            Err(Stop::Refused(rejection)) => self.fail(request, "upstream", &rejection.detail),
+            Err(needs) => Err(needs),
         }
     }
 
@@ -71,7 +99,7 @@ impl Case<'_> {
     }
 
     fn execute(&mut self, request: Request, action: &Action, name: &str) -> Result<(), Stop> {
-        let Some(integration) = self.settings.catalogue.integrations.get(name) else {
+        let Some(integration) = self.settings.integration(name) else {
             return self.fail(
                 request,
                 "transport",
@@ -88,7 +116,7 @@ impl Case<'_> {
         } else {
             let values = self.values_of(&request);
             let key = Execution::key_of(&request.request_id);
-            match connectors::prepare(action, integration, &values, &key) {
+            match connectors::prepare(action, &integration, &values, &key) {
                 Ok(prepared) => serde_json::to_string(&prepared).unwrap_or_default(),
                 Err(fault) => return self.fail(request, "transport", &fault.to_string()),
             }

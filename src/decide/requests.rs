@@ -5,14 +5,17 @@
 
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
 use super::{
     Case, Stop,
     gate::{self, Passage, Refusal, Validated},
+    runs::HANDED_OVER,
     watch::Seen,
 };
 use crate::domain::{
+    access::Amount,
     action::{Action, Level},
     actor::Actor,
     approval::Approval,
@@ -23,12 +26,13 @@ use crate::domain::{
     event::Reason,
     execution::Execution,
     outcome::Change,
-    request::{Request, RequestState, Reserved},
+    request::{Request, RequestState, Reserved, StepDoes},
     template::Template,
     time::Span,
     verdict::Verdict,
     world::Need,
 };
+use crate::procedures::{internal::own_action, interpret::Acted};
 
 impl<'a> Case<'a> {
     /// Gives a request of this subject, with what this decision has changed on it.
@@ -57,8 +61,22 @@ impl<'a> Case<'a> {
 
     /// Gives the definition of a request's action, where it is still there.
     pub(super) fn action_of(&self, request: &Request) -> Option<Arc<Action>> {
-        let actions = &self.settings.catalogue.actions;
-        actions.get(&request.action).map(Arc::clone)
+        let does = request.step.as_ref().map(|step| step.does);
+        match does {
+            None | Some(StepDoes::Catalogue) => {
+                let actions = &self.settings.catalogue.actions;
+                actions.get(&request.action).map(Arc::clone)
+            }
+            Some(StepDoes::Address | StepDoes::Internal) => own_action(&request.action),
+        }
+    }
+
+    /// Gives how much a request is about, where its action says so.
+    pub(super) fn amount_of(&self, request: &Request) -> Option<Decimal> {
+        match self.action_of(request)?.amount_of(&request.params) {
+            Amount::Of(amount) => Some(amount),
+            Amount::None | Amount::Unreadable => None,
+        }
     }
 
     /// Gives the values that the templates of a request's action take.
@@ -131,14 +149,15 @@ impl<'a> Case<'a> {
         self.publish(kind, data);
     }
 
-    /// Tells the customer something, where there is one to tell.
+    /// Tells the customer something, where there is one to tell. A procedure says itself what is to be said.
     pub(super) fn say(
         &mut self,
         request: &Request,
         text: impl Fn(&Action) -> Option<&Template>,
         output: Option<&Value>,
     ) {
-        let Some(action) = self.action_of(request) else {
+        let action = self.action_of(request);
+        let Some(action) = action.filter(|_| request.step.is_none()) else {
             return;
         };
         let Some(template) = text(&action).filter(|_| request.has_conversation()) else {
@@ -279,6 +298,10 @@ impl<'a> Case<'a> {
             "effect": "action_denied", "request_id": request.request_id, "action": request.action,
             "code": refusal.code, "rule": refusal.rule, "reverses": request.reverses,
         }));
+        if request.step.is_some() {
+            self.note_end(&request, refused(refusal));
+            return self.reversal_ended(&request, false, &refusal.reason);
+        }
         // Whoever is handed to a person is told so by the transfer.
         if refusal.escalates {
             let reason = format!("`{}` was denied: {}", request.action, refusal.reason);
@@ -308,7 +331,8 @@ impl<'a> Case<'a> {
             return Ok(());
         };
         let request = self.put_request(request, RequestState::Ready)?;
-        if action.approval == Level::Notify {
+        let level = request.step.as_ref().map(|step| step.level);
+        if action.approval == Level::Notify || level == Some(Level::Notify) {
             self.report("action.notice", &request, json!({"params": request.params}));
         }
         self.perform(request, &action)
@@ -328,6 +352,7 @@ impl<'a> Case<'a> {
             json!({"output": output, "attempts": request.attempts}),
         );
         self.record_move("action_succeeded", &request);
+        self.note_end(&request, Acted::Done(output.clone()));
         self.say(
             &request,
             |action| action.say.succeeded.as_ref(),
@@ -372,6 +397,11 @@ impl<'a> Case<'a> {
         );
         self.end_as(AuditOutcome::Failed);
         self.record_move("action_failed", &request);
+        let acted = Acted::Not {
+            reason: format!("`{}` failed: {reason}", request.action),
+            is_refused: false,
+        };
+        self.note_end(&request, acted);
         self.say(&request, |action| action.say.failed.as_ref(), None);
         self.reversal_ended(&request, false, reason)
     }
@@ -437,6 +467,8 @@ impl<'a> Case<'a> {
         let request = self.put_request(request, RequestState::Cancelled)?;
         self.report("action.cancelled", &request, json!({"reason": reason}));
         self.record_move("action_cancelled", &request);
+        let reason_of = reason.to_owned();
+        self.note_end(&request, Acted::Withdrawn { reason: reason_of });
         self.reversal_ended(&request, false, reason)
     }
 
@@ -458,7 +490,7 @@ impl<'a> Case<'a> {
         let said = action.and_then(|action| action.say.denied.clone());
         let values = self.values_of(request);
         let message = said.map_or_else(
-            || "A colleague takes over from here.".to_owned(),
+            || HANDED_OVER.to_owned(),
             |template| template.expand(&values, str::to_owned),
         );
         self.publish(
@@ -481,6 +513,22 @@ impl<'a> Case<'a> {
         if let Value::Object(data) = data {
             self.ask_house("escalation.requested", data);
         }
+    }
+}
+
+/// Says what a no means for the run whose step it was.
+fn refused(refusal: &Refusal) -> Acted {
+    let reason = refusal.reason.clone();
+    match refusal.code {
+        "declined" => Acted::Withdrawn { reason },
+        "invalid_params" | "unknown_action" => Acted::Not {
+            reason,
+            is_refused: false,
+        },
+        _ => Acted::Not {
+            reason,
+            is_refused: true,
+        },
     }
 }
 

@@ -113,6 +113,7 @@ impl Case<'_> {
             reason: None,
             reverses: None,
             reversals: Vec::new(),
+            step: None,
             is_timed: false,
         }
     }

@@ -195,6 +195,10 @@ impl Case<'_> {
         {
             analysis.entry("intent").or_insert_with(|| intent.clone());
         }
+        if let Some(run) = self.active_run()? {
+            analysis.insert("procedure".to_owned(), json!(run.procedure));
+            analysis.insert("variables".to_owned(), Value::Object(run.values()));
+        }
         let sentiment = &conversation.sentiment;
         analysis.insert("sentiment".to_owned(), plain_number(sentiment.last));
         analysis.insert(

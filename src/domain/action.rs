@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -27,7 +28,8 @@ pub enum Phase {
 }
 
 /// How much approval an action takes of itself; rules may ask for more.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Level {
     /// None.
     #[default]
@@ -66,6 +68,8 @@ pub enum BuiltIn {
 /// What performs an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Performer {
+    /// The address that the request itself gives, as `method`, `url` and `body`.
+    Address,
     /// Provost itself.
     BuiltIn(BuiltIn),
     /// A pure function of the policy: a calculation or a validation.
@@ -77,6 +81,8 @@ pub enum Performer {
         /// The operation's name within it.
         operation: String,
     },
+    /// A procedure that it starts, by its slug; the parameters become its variables.
+    Workflow(String),
 }
 
 /// How an attempt that may be made again is made again.
@@ -251,6 +257,7 @@ impl BuiltIn {
 impl Performer {
     fn describe(&self) -> Value {
         match self {
+            Self::Address => json!({"kind": "address"}),
             Self::BuiltIn(built_in) => {
                 let named = BuiltIn::NAMES.iter().find(|(_, known)| known == built_in);
                 json!({"kind": "built_in", "name": named.map(|(name, _)| name)})
@@ -260,11 +267,44 @@ impl Performer {
                 integration,
                 operation,
             } => json!({"kind": "operation", "integration": integration, "operation": operation}),
+            Self::Workflow(slug) => json!({"kind": "workflow", "procedure": slug}),
         }
     }
 }
 
+/// How long an attempt at an action of Provost's own may take.
+const OWN_TIMEOUT: Span = Span::from_secs(15);
+
 impl Action {
+    /// Makes an action that Provost has without a file: allowed to nobody by itself.
+    pub fn own(name: &str, description: &str, performer: Performer, params: Schema) -> Self {
+        Self {
+            name: name.to_owned(),
+            description: description.to_owned(),
+            trigger: String::new(),
+            examples: Vec::new(),
+            phase: Phase::Any,
+            performer,
+            params,
+            amount: None,
+            allow: Vec::new(),
+            is_irreversible: false,
+            confirmation: None,
+            approval: Level::Auto,
+            approvers: Vec::new(),
+            required: 1,
+            timeout: OWN_TIMEOUT,
+            retry: Retry::default(),
+            rate_per_minute: None,
+            cache: None,
+            batch: None,
+            output: Output::default(),
+            say: Say::default(),
+            reversal: None,
+            probe: None,
+        }
+    }
+
     /// Tells whether it has its place in a phase.
     pub fn fits(&self, phase: Phase) -> bool {
         phase == Phase::Any || self.phase == Phase::Any || self.phase == phase
@@ -327,30 +367,16 @@ mod tests {
 
     fn refund() -> Action {
         let text = json!({"type": "object", "properties": {"amount": {"type": "number"}}});
+        let performer = Performer::BuiltIn(BuiltIn::CreateTicket);
         Action {
-            name: "refund".to_owned(),
-            description: String::new(),
-            trigger: String::new(),
-            examples: Vec::new(),
             phase: Phase::During,
-            performer: Performer::BuiltIn(BuiltIn::CreateTicket),
-            params: Schema::new(text).expect("a JSON Schema"),
             amount: Some("amount".to_owned()),
-            allow: Vec::new(),
-            is_irreversible: false,
-            confirmation: None,
-            approval: Level::Auto,
-            approvers: Vec::new(),
-            required: 1,
-            timeout: Span::from_secs(5),
-            retry: Retry::default(),
-            rate_per_minute: None,
-            cache: None,
-            batch: None,
-            output: Output::default(),
-            say: Say::default(),
-            reversal: None,
-            probe: None,
+            ..Action::own(
+                "refund",
+                "",
+                performer,
+                Schema::new(text).expect("a JSON Schema"),
+            )
         }
     }
 

@@ -27,7 +27,10 @@ impl Catalogue {
                 integration,
                 operation,
             } => Some((self.integrations.get(integration)?, operation.clone())),
-            Performer::BuiltIn(_) | Performer::Function(_) => None,
+            Performer::Address
+            | Performer::BuiltIn(_)
+            | Performer::Function(_)
+            | Performer::Workflow(_) => None,
         }
     }
 }

@@ -87,6 +87,12 @@ pub struct Conversation {
     /// Tickets that have clocks, by id; those that were forgotten above are forgotten here.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub clocked_tickets: BTreeSet<String>,
+    /// The run of a procedure that is under way, if one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// The slugs of the procedures between which the customer was asked to choose.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub choice: Vec<String>,
     /// When each rule with a cooldown last fired here.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub cooldowns: BTreeMap<String, Timestamp>,

@@ -49,6 +49,13 @@ pub enum Effect {
         /// Its parameters.
         params: Map<String, Value>,
     },
+    /// Starts a procedure in the conversation.
+    StartProcedure {
+        /// Its slug.
+        slug: String,
+        /// What it knows from the beginning.
+        variables: Map<String, Value>,
+    },
     /// Posts the state of affairs to a team channel.
     Digest {
         /// `#channel`.
@@ -87,6 +94,7 @@ impl Effect {
             Self::Tag { .. } => "tag",
             Self::Resolve => "resolve",
             Self::RunAction { .. } => "run_action",
+            Self::StartProcedure { .. } => "start_procedure",
             Self::Digest { .. } => "digest",
             Self::Report(_) => "report",
             Self::Deny { .. } => "deny",

@@ -26,6 +26,8 @@ pub enum Trigger {
     Action,
     /// A breach that lasts.
     Sla,
+    /// A run of a procedure.
+    Procedure,
 }
 
 impl Trigger {
@@ -40,6 +42,7 @@ impl Trigger {
             Self::Approval => "approval",
             Self::Action => "action",
             Self::Sla => "sla",
+            Self::Procedure => "procedure",
         }
     }
 }

@@ -4,17 +4,25 @@
 //! prints no secret. The connectors make requests of them, the outbound adapters
 //! send those.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
+    channel::MailServer,
     network::Network,
     template::{Template, texts},
     time::Span,
 };
+
+/// The name of the mail server of notices, as an integration.
+pub const MAIL: &str = "notices.mail";
+/// Its one operation.
+pub const SEND: &str = "send";
+/// How many calls at once go to a system that a procedure names by its address.
+const CALLS_TO_ORIGIN: u32 = 8;
 
 /// How an HTTP integration knows Provost.
 #[derive(Clone, Debug, Default)]
@@ -189,6 +197,14 @@ impl HttpMethod {
         ("PUT", Self::Put),
     ];
 
+    /// Gives the method of a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        let mut names = Self::NAMES.into_iter();
+        names
+            .find(|(known, _)| *known == name)
+            .map(|(_, method)| method)
+    }
+
     /// Gives its name.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -267,5 +283,73 @@ impl Integration {
             "name": self.name, "description": self.description, "kind": kind,
             "operations": self.operation_names(),
         })
+    }
+}
+
+/// Gives where an address begins: scheme, host and port.
+pub fn origin(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let end = url[host..].find(['/', '?', '#']);
+    end.map_or(url, |end| &url[..host + end])
+}
+
+/// Makes the integration of a system that is named by its address alone: without a credential, within the
+/// networks that `[outbound]` allows.
+pub fn of_origin(origin: &str) -> Arc<Integration> {
+    Arc::new(Integration {
+        name: origin.to_owned(),
+        description: "A system that a procedure calls by its address".to_owned(),
+        kind: Kind::Http {
+            base_url: origin.to_owned(),
+            auth: Box::default(),
+            headers: BTreeMap::new(),
+            honours_idempotency_key: false,
+            idempotency_window: None,
+            operations: BTreeMap::new(),
+        },
+        rate_per_minute: None,
+        concurrency: CALLS_TO_ORIGIN,
+        allow_addresses: Vec::new(),
+    })
+}
+
+/// Makes the integration of the mail server of notices, by which procedures send mail.
+pub fn of_mail_server(server: &MailServer) -> Arc<Integration> {
+    let part = |name: &str| Template::placeholder(name).unwrap_or_default();
+    let operation = MailOperation {
+        to: part("to"),
+        subject: part("subject"),
+        text: part("body"),
+    };
+    Arc::new(Integration {
+        name: MAIL.to_owned(),
+        description: "The mail server of notices".to_owned(),
+        kind: Kind::Smtp {
+            url: server.url.clone(),
+            from: server.from.clone(),
+            operations: BTreeMap::from([(SEND.to_owned(), operation)]),
+        },
+        rate_per_minute: None,
+        concurrency: 1,
+        allow_addresses: server.allow_addresses.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::origin;
+
+    #[test]
+    fn an_address_begins_with_scheme_host_and_port() {
+        for (url, begins) in [
+            (
+                "https://api.example.com/orders/1?x=https://other",
+                "https://api.example.com",
+            ),
+            ("http://127.0.0.1:8080?x", "http://127.0.0.1:8080"),
+            ("https://api.example.com", "https://api.example.com"),
+        ] {
+            assert_eq!(origin(url), begins);
+        }
     }
 }

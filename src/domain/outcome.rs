@@ -21,7 +21,9 @@ use super::{
     facts::StateFacts,
     ids::SubjectId,
     lead::Lead,
+    procedure::version::Published,
     request::Request,
+    run::Run,
     seal::Seal,
     sla::{Clock, Transition},
     tally::Tallied,
@@ -96,6 +98,10 @@ pub enum Change {
     Anomaly(Arc<Anomaly>),
     /// A lead is kept.
     Lead(Arc<Lead>),
+    /// A version of a procedure is written, published, archived or stopped.
+    Procedure(Arc<Published>),
+    /// A run of a procedure has begun or moved.
+    Run(Arc<Run>),
     /// A team's round robin has moved on by one.
     TeamTurn(String),
     /// The lowest free ticket number is used.

@@ -7,6 +7,7 @@
 pub mod fields;
 pub mod forms;
 pub mod read;
+pub mod version;
 
 use std::fmt;
 
@@ -14,7 +15,41 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use self::forms::StepForm;
-use super::{action::Level, integration::HttpMethod, template::Template};
+use super::{action::Level, integration::HttpMethod, template::Template, time::Span};
+
+/// How procedures run, as the configuration says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conduct {
+    /// Whether a customer's message starts one by itself.
+    pub matcher: Matcher,
+    /// What the customer is asked whose message fits several alike; their names follow.
+    pub choice: String,
+    /// The country that telephone numbers without one belong to, as ISO 3166.
+    pub country: Option<String>,
+    /// How long a run may last; then a person takes over.
+    pub max_age: Span,
+}
+
+impl Default for Conduct {
+    fn default() -> Self {
+        Self {
+            matcher: Matcher::Off,
+            choice: "Which of these is it about?".to_owned(),
+            country: None,
+            max_age: Span::from_secs(30 * 86_400),
+        }
+    }
+}
+
+/// What makes a customer's message start a procedure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Matcher {
+    /// Its words, where they fit the trigger of one.
+    Lexical,
+    /// Nothing: the platform asks for procedures.
+    #[default]
+    Off,
+}
 
 /// A definition, read.
 #[derive(Clone, Debug, PartialEq)]

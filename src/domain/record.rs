@@ -19,7 +19,9 @@ use super::{
     lead::Lead,
     outcome::Parked,
     person::Person,
+    procedure::version::Published,
     request::Request,
+    run::Run,
     seal::Seal,
     sla::{Clock, Transition},
     tally::Tallied,
@@ -195,6 +197,10 @@ pub struct Write {
     pub anomalies: Vec<Arc<Anomaly>>,
     /// Leads.
     pub leads: Vec<Arc<Lead>>,
+    /// Versions of procedures as they are now, sorted.
+    pub procedures: Vec<Arc<Published>>,
+    /// Runs of procedures, begun or moved, sorted by id.
+    pub runs: Vec<Arc<Run>>,
     /// The turns of teams, sorted by name.
     pub teams: Vec<(String, i64)>,
     /// Audit entries, by rising sequence.

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    action::Level,
     actor::Actor,
     budget::BudgetKey,
     time::{Span, Timestamp},
@@ -77,9 +78,44 @@ pub struct Request {
     /// The requests that undo this one, done or under way, each with how much.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reversals: Vec<Undoing>,
+    /// The step of a procedure that it is, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepOf>,
     /// Whether it has a clock, because nobody knew how it ended.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_timed: bool,
+}
+
+/// The step of a procedure that a request is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepOf {
+    /// The run.
+    pub run_id: String,
+    /// The procedure's slug.
+    pub procedure: String,
+    /// Its version.
+    pub version: i64,
+    /// The step's id.
+    pub step: String,
+    /// What it does.
+    pub does: StepDoes,
+    /// How much approval the step takes.
+    pub level: Level,
+    /// The roles that may approve it; empty: agents.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvers: Vec<String>,
+}
+
+/// What a step of a procedure does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepDoes {
+    /// It calls an address of its own.
+    Address,
+    /// It performs an action of the catalogue.
+    Catalogue,
+    /// It has Provost do something.
+    Internal,
 }
 
 /// One check on a request's way.

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{actor::Actor, time::Timestamp};
+use super::{
+    actor::{Actor, ActorKind},
+    time::Timestamp,
+};
 
 /// A run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,10 +38,18 @@ pub struct Run {
     pub tries: u32,
     /// How many steps it has done.
     pub steps_done: u32,
+    /// The request that it waits for, or waited for last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// What the customer said last while the run did not wait for it: tried on the next question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early: Option<String>,
     /// When it started.
     pub started_at: Timestamp,
     /// When it last moved.
     pub updated_at: Timestamp,
+    /// When a person takes over, however it stands then.
+    pub ends_at: Timestamp,
     /// Why it ended, in words, where it did not complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -102,6 +113,18 @@ pub enum RunState {
     Failed,
 }
 
+impl From<&Actor> for StatedBy {
+    fn from(actor: &Actor) -> Self {
+        match actor.kind {
+            ActorKind::Agent => Self::Agent,
+            ActorKind::Ai => Self::Ai,
+            ActorKind::Customer => Self::Customer,
+            ActorKind::System if actor.roles.iter().any(|role| role == "rule") => Self::Rule,
+            ActorKind::System => Self::System,
+        }
+    }
+}
+
 impl StatedBy {
     /// Gives how little a value is worth of itself that somebody stated; more is more doubtful.
     pub fn doubt(self) -> u8 {
@@ -116,6 +139,18 @@ impl StatedBy {
 }
 
 impl RunState {
+    /// Gives the wire name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AwaitingAction => "awaiting_action",
+            Self::AwaitingInput => "awaiting_input",
+            Self::Cancelled => "cancelled",
+            Self::Completed => "completed",
+            Self::Escalated => "escalated",
+            Self::Failed => "failed",
+        }
+    }
+
     /// Tells whether nothing more becomes of it.
     pub fn is_over(self) -> bool {
         !matches!(self, Self::AwaitingAction | Self::AwaitingInput)
@@ -130,6 +165,31 @@ pub const MOST_BYTES: usize = 64 * 1024;
 const MOST_TRAIL: usize = 200;
 
 impl Run {
+    /// Gives when a clock has to look at it; `None` once it is over.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        (!self.state.is_over()).then_some(self.ends_at)
+    }
+
+    /// Gives when it was over; `None` while it is under way.
+    pub fn over_at(&self) -> Option<Timestamp> {
+        self.state.is_over().then_some(self.updated_at)
+    }
+
+    /// Gives it without everything that somebody has stated, as it is kept of a person who was erased.
+    pub fn blanked(self) -> Self {
+        let mut actor = self.actor;
+        if actor.kind == ActorKind::Customer {
+            actor.id = "(erased)".to_owned();
+        }
+        Self {
+            actor,
+            variables: BTreeMap::new(),
+            early: None,
+            reason: None,
+            ..self
+        }
+    }
+
     /// Gives a variable a value.
     pub fn set(&mut self, name: &str, value: Value, from: StatedBy) {
         let variable = Variable { value, from };

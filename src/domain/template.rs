@@ -10,7 +10,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 /// A text with placeholders.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Template {
     parts: Vec<Part>,
 }

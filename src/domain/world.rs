@@ -22,7 +22,9 @@ use super::{
     history::{HistoryAsk, Past, Recalled},
     ids::SubjectId,
     outcome::Change,
+    procedure::version::{Procedures, Published},
     request::Request,
+    run::Run,
     sla::{Clock, Owner, Pin, Terms},
     tally::{Tallies, TallyAsk, TallyKey},
     ticket::Ticket,
@@ -53,8 +55,12 @@ pub enum Need {
     MergeTarget(String),
     /// The newest messages of a conversation.
     Messages(SubjectId),
+    /// All procedures that are published.
+    Procedures,
     /// A request, by id.
     Request(String),
+    /// A run of a procedure, by id.
+    Run(String),
     /// A tally, for some hours.
     Tally(TallyAsk),
     /// A team's turn and the open tickets of its members.
@@ -67,6 +73,8 @@ pub enum Need {
     TicketNumber,
     /// Who owns a token, with which roles.
     TokenOwners,
+    /// A version of a procedure, by slug and number.
+    Version(String, i64),
 }
 
 /// How many messages a ticket's context carries.
@@ -134,6 +142,12 @@ pub struct World {
     pub messages: HashMap<SubjectId, Vec<Value>>,
     /// Free ticket numbers, lowest first.
     pub numbers: VecDeque<i64>,
+    /// All procedures that are published; `None`: not loaded.
+    pub procedures: Option<Arc<Procedures>>,
+    /// Versions of procedures, by slug and number.
+    pub versions: HashMap<(String, i64), Option<Arc<Published>>>,
+    /// Runs of procedures by id.
+    pub runs: HashMap<String, Option<Arc<Run>>>,
 }
 
 impl World {
@@ -248,6 +262,24 @@ impl World {
         self.token_owners.as_deref().ok_or(Need::TokenOwners)
     }
 
+    /// Gives all procedures that are published.
+    pub fn procedures(&self) -> Result<&Arc<Procedures>, Need> {
+        self.procedures.as_ref().ok_or(Need::Procedures)
+    }
+
+    /// Gives a version of a procedure, `None` when there is none.
+    pub fn version(&self, slug: &str, version: i64) -> Result<Option<&Arc<Published>>, Need> {
+        let place = (slug.to_owned(), version);
+        let found = self.versions.get(&place).map(Option::as_ref);
+        found.ok_or(Need::Version(place.0, place.1))
+    }
+
+    /// Gives a run of a procedure, `None` when there is none of that id.
+    pub fn run(&self, id: &str) -> Result<Option<&Arc<Run>>, Need> {
+        let found = self.runs.get(id).map(Option::as_ref);
+        found.ok_or_else(|| Need::Run(id.to_owned()))
+    }
+
     /// Gives a team's turn and load.
     pub fn team(&self, name: &str) -> Result<&TeamLoad, Need> {
         self.teams
@@ -312,6 +344,11 @@ impl World {
             | Change::Release(..)
             | Change::Tally(_) => self.apply_to_actions(change),
             Change::Clock(clock) => self.put_clock(clock),
+            Change::Procedure(published) => self.put_version(published),
+            Change::Run(run) => {
+                let id = run.run_id.clone();
+                self.runs.insert(id, Some(Arc::clone(run)));
+            }
             Change::TeamTurn(team) => {
                 if let Some(load) = self.teams.get_mut(team) {
                     load.turn += 1;
@@ -327,6 +364,16 @@ impl World {
             | Change::Seal(_)
             | Change::Transition(_)
             | Change::Unpark(_) => {}
+        }
+    }
+
+    /// Whoever changes one has loaded all.
+    fn put_version(&mut self, published: &Arc<Published>) {
+        let version = &published.version;
+        let place = (version.slug.clone(), version.version);
+        self.versions.insert(place, Some(Arc::clone(published)));
+        if let Some(all) = &mut self.procedures {
+            Arc::make_mut(all).put(published);
         }
     }
 
@@ -387,6 +434,8 @@ impl World {
             | Change::Message(_)
             | Change::NumberTaken
             | Change::Park(_)
+            | Change::Procedure(_)
+            | Change::Run(_)
             | Change::Seal(_)
             | Change::TeamTurn(_)
             | Change::Ticket(_)

@@ -1,7 +1,7 @@
 //! `GET /asyncapi.json`: the events, both ways, as AsyncAPI 3.
 //!
 //! Made from the tables of [`super::messages`] and the configured names of
-//! exchanges and queues. What is not built yet carries `x-planned: true`.
+//! exchanges and queues.
 
 use axum::{Json, extract::State};
 use serde_json::{Map, Value, json};
@@ -125,9 +125,6 @@ fn described(way: &str, message: &Message) -> Value {
         described["payload"]["properties"]["causationid"] = json!({ "type": "string" });
         described["payload"]["properties"]["sequence"] = json!({ "type": "string" });
     }
-    if message.planned {
-        described["x-planned"] = true.into();
-    }
     described
 }
 
@@ -136,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reference_has_a_target_and_planned_ones_are_marked() {
+    fn every_reference_has_a_target() {
         let document = document(&Broker::default());
         for (channel, table) in [("events", INBOUND), ("results", OUTBOUND)] {
             let listed = document["channels"][channel]["messages"]
@@ -152,35 +149,14 @@ mod tests {
                 );
             }
         }
-        let messages = &document["components"]["messages"];
-        assert_eq!(messages["inbound.procedure.requested"]["x-planned"], true);
-        for built in [
-            "inbound.action.requested",
-            "inbound.approval.decided",
-            "outbound.action.denied",
-            "outbound.approval.requested",
-            "outbound.call.transfer",
-            "outbound.conversation.transfer",
-            "outbound.lead.created",
-            "outbound.message.send",
-        ] {
-            assert!(messages[built].is_object(), "{built}");
-            assert!(messages[built].get("x-planned").is_none(), "{built}");
-        }
     }
 
     #[test]
     fn the_inbound_table_is_what_is_decided() {
-        use crate::decide::{PLANNED_TYPES, TYPES};
+        use crate::decide::TYPES;
         for message in INBOUND {
             let is_decided = TYPES.iter().any(|known| known.name == message.name);
-            let is_planned = PLANNED_TYPES.contains(&message.name);
-            assert_eq!(
-                (is_decided, is_planned),
-                (!message.planned, message.planned),
-                "{}",
-                message.name
-            );
+            assert!(is_decided, "{}", message.name);
         }
         for known in TYPES.iter().filter(|known| known.name != "schedule.due") {
             assert!(

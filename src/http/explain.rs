@@ -19,6 +19,7 @@ use crate::{
         facts::Facts,
         ids::SubjectId,
         outcome::Outcome,
+        procedure::version::Published,
         world::{CONTEXT_MESSAGES, Need, Subject, TeamLoad, World},
     },
     store::{Page, Reader, StoreError, TicketFilter},
@@ -143,6 +144,18 @@ fn load(reader: &mut Reader, need: &Need, world: &mut World) -> Result<(), Store
         Need::Terms(pin) => {
             let found = reader.terms(pin)?.and_then(|spec| spec.compile().ok());
             world.terms.insert(pin.clone(), found);
+        }
+        Need::Procedures => world.procedures = Some(reader.published()?),
+        Need::Run(id) => {
+            let found = reader.run(id)?.map(Arc::new);
+            world.runs.insert(id.clone(), found);
+        }
+        Need::Version(slug, version) => {
+            let found = reader.procedure_version(slug, *version)?;
+            let found = found
+                .and_then(|found| Published::read(found).ok())
+                .map(Arc::new);
+            world.versions.insert((slug.clone(), *version), found);
         }
         // These are read together, beside.
         Need::History(_) | Need::Tally(_) => {}

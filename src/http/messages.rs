@@ -1,8 +1,7 @@
 //! The event types of the contract, both ways: name, one sentence, shape of `data`.
 //!
 //! The AsyncAPI document is made from these two tables, and `POST /v1/events`
-//! refuses what is not in [`INBOUND`] or still planned there. A new type is one
-//! entry; the shapes are written in the notation of [`super::shape`].
+//! refuses what is not in [`INBOUND`]. A new type is one entry; the shapes are written in the notation of [`super::shape`].
 
 mod inbound;
 mod outbound;
@@ -19,26 +18,14 @@ pub struct Message {
     pub summary: &'static str,
     /// The shape of its `data`.
     pub data: &'static str,
-    /// Whether it is part of the contract only, and not built yet.
-    pub planned: bool,
 }
 
 impl Message {
-    const fn built(name: &'static str, summary: &'static str, data: &'static str) -> Self {
+    const fn new(name: &'static str, summary: &'static str, data: &'static str) -> Self {
         Self {
             name,
             summary,
             data,
-            planned: false,
-        }
-    }
-
-    const fn planned(name: &'static str, summary: &'static str, data: &'static str) -> Self {
-        Self {
-            name,
-            summary,
-            data,
-            planned: true,
         }
     }
 }

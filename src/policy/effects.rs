@@ -241,6 +241,18 @@ pub(super) const EFFECTS: &[EffectForm] = &[
         takes: Arguments::Values(&[required("text", Takes::Text, "what")]),
     },
     EffectForm {
+        name: "start_procedure",
+        doc: "Starts a procedure in the conversation; a version of it must be active.",
+        takes: Arguments::Values(&[
+            required("slug", Takes::Text, "which"),
+            required(
+                "variables",
+                Takes::Object,
+                "what it knows from the beginning",
+            ),
+        ]),
+    },
+    EffectForm {
         name: "tag",
         doc: "Tags the conversation.",
         takes: Arguments::Values(&[required("tag", Takes::Text, "with what")]),
@@ -251,9 +263,6 @@ pub(super) const EFFECTS: &[EffectForm] = &[
         takes: Arguments::Map(UPDATE_TICKET_KEYS),
     },
 ];
-
-/// Effects of later versions, by name.
-pub(super) const LATER: &[&str] = &["start_procedure"];
 
 /// Registers the effects; names are checked against `directory`.
 pub(super) fn register(engine: &mut Engine, directory: &Arc<Directory>) {
@@ -333,6 +342,17 @@ fn register_gates(engine: &mut Engine, directory: &Arc<Directory>) {
             Ok(Effect::RunAction {
                 name,
                 params: object(&params)?,
+            })
+        },
+    );
+    let known = Arc::clone(directory);
+    engine.register_fn(
+        "start_procedure",
+        move |slug: ImmutableString, variables: Dynamic| -> Result<Effect, Raised> {
+            tolerated(Takes::Object.check(&variables, &known))?;
+            Ok(Effect::StartProcedure {
+                slug: filled("slug", &slug)?,
+                variables: object(&variables)?,
             })
         },
     );

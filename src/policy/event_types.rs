@@ -1,6 +1,6 @@
 //! The event types that rules can be asked about.
 //!
-//! Those of the contract that this version decides, and those that it will.
+//! Those of the contract that come in.
 
 use super::{fault, spec::Wrong};
 use crate::domain::nearest::did_you_mean;
@@ -24,26 +24,21 @@ pub(super) const KNOWN: &[&str] = &[
     "escalation.acknowledged",
     "escalation.requested",
     "escalation.settled",
+    "procedure.cancelled",
+    "procedure.requested",
     "ticket.closed_as",
     "ticket.commented",
     "ticket.requested",
     "ticket.updated",
 ];
 
-/// The inbound types of later versions, by name.
-pub(super) const LATER: &[&str] = &["procedure.cancelled", "procedure.requested"];
-
 /// Checks an event type.
 pub(super) fn check(name: &str) -> Result<(), Wrong> {
     if KNOWN.contains(&name) {
         return Ok(());
     }
-    if LATER.contains(&name) {
-        let message = format!("the event type `{name}` is not yet known to this version");
-        return Err(Wrong::new(fault::LATER, message));
-    }
     Err(Wrong {
-        hint: did_you_mean(name, KNOWN.iter().chain(LATER).copied()),
+        hint: did_you_mean(name, KNOWN.iter().copied()),
         ..Wrong::new(fault::EVENT, format!("there is no event type `{name}`"))
     })
 }

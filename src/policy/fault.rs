@@ -75,8 +75,6 @@ pub(super) const DUPLICATE: &str = "PV-RULE-011";
 pub(super) const CRON: &str = "PV-RULE-012";
 /// An import that cannot be made.
 pub(super) const IMPORT: &str = "PV-RULE-013";
-/// Something that a later version knows.
-pub(super) const LATER: &str = "PV-RULE-014";
 /// A registration where none may be.
 pub(super) const REGISTRATION: &str = "PV-RULE-015";
 
@@ -139,10 +137,6 @@ pub const CODES: &[(&str, &str)] = &[
     (
         IMPORT,
         "Import a file of the policy folder by its path without `.rhai`, at top level.",
-    ),
-    (
-        LATER,
-        "This version does not know it yet; leave it out or upgrade.",
     ),
     (
         REGISTRATION,

@@ -136,6 +136,7 @@ pub(super) fn request(action: &str, params: Value) -> Facts {
         reason: None,
         reverses: None,
         reversals: Vec::new(),
+        step: None,
         is_timed: false,
     }));
     facts

@@ -46,6 +46,11 @@ pub enum Acted {
         /// Whether people or rules said no, rather than something going wrong.
         is_refused: bool,
     },
+    /// The customer does not want it.
+    Withdrawn {
+        /// In words.
+        reason: String,
+    },
 }
 
 /// What a run goes by.
@@ -84,22 +89,45 @@ pub fn begin(ground: &Ground<'_>, run: &mut Run) -> Vec<Move> {
     moves
 }
 
+/// Hears what the customer says while a run is under way: the answer to its question, the wish to end it, or
+/// something that the next question may want.
+pub fn hear(ground: &Ground<'_>, run: &mut Run, text: &str) -> Vec<Move> {
+    if run.state == RunState::AwaitingInput {
+        return take_answer(ground, run, text);
+    }
+    if run.state != RunState::AwaitingAction {
+        return Vec::new();
+    }
+    if answer::is_cancel(text) {
+        return vec![withdraw(run, "the customer cancelled", ground.now)];
+    }
+    run.early = Some(text.chars().take(answer::MAX_CHARS).collect());
+    Vec::new()
+}
+
+/// Ends a run that nobody wants any more.
+pub fn withdraw(run: &mut Run, why: &str, now: Timestamp) -> Move {
+    let step = run.step.clone();
+    run.pass(&step, why.to_owned(), now);
+    end(run, RunState::Cancelled, why, now);
+    Move::End
+}
+
+/// Hands a run over that may not go on, however it stands.
+pub fn give_up(run: &mut Run, reason: &str, now: Timestamp) -> Vec<Move> {
+    let mut moves = Vec::new();
+    hand_over(run, RunState::Failed, reason.to_owned(), now, &mut moves);
+    moves
+}
+
 /// Takes what the customer answered to the question that the run waits with.
-pub fn take_answer(ground: &Ground<'_>, run: &mut Run, text: &str) -> Vec<Move> {
+fn take_answer(ground: &Ground<'_>, run: &mut Run, text: &str) -> Vec<Move> {
     let mut moves = Vec::new();
     let Some((step, input)) = question(ground, run) else {
         return moves;
     };
     if answer::is_cancel(text) {
-        run.pass(&step.id, "the customer cancelled".to_owned(), ground.now);
-        end(
-            run,
-            RunState::Cancelled,
-            "the customer cancelled",
-            ground.now,
-        );
-        moves.push(Move::End);
-        return moves;
+        return vec![withdraw(run, "the customer cancelled", ground.now)];
     }
     match answer::read(text, input.validation, ground.country) {
         Ok(value) => {
@@ -115,7 +143,7 @@ pub fn take_answer(ground: &Ground<'_>, run: &mut Run, text: &str) -> Vec<Move> 
         Err(fault) => {
             run.tries += 1;
             if run.tries >= input.max_tries {
-                let reason = format!("{fault}, for the {}th time", run.tries);
+                let reason = format!("{fault}, for the {} time", ordinal(run.tries));
                 hand_over(run, RunState::Escalated, reason, ground.now, &mut moves);
             } else {
                 wait(run, RunState::AwaitingInput);
@@ -133,15 +161,15 @@ pub fn take_outcome(ground: &Ground<'_>, run: &mut Run, acted: Acted) -> Vec<Mov
         return moves;
     };
     match acted {
-        Acted::Done(output) => {
-            let filled = fill(run, step, output);
-            run.pass(
-                &step.id,
-                filled.unwrap_or_else(|| "done".to_owned()),
-                ground.now,
-            );
-            go(ground, run, step.next, &mut moves);
-        }
+        Acted::Done(output) => match fill(run, step, output) {
+            Ok(did) => {
+                run.pass(&step.id, did, ground.now);
+                go(ground, run, step.next, &mut moves);
+            }
+            Err(Stuck(reason)) => {
+                hand_over(run, RunState::Failed, reason, ground.now, &mut moves);
+            }
+        },
         Acted::Not { reason, is_refused } => {
             let state = if is_refused {
                 RunState::Escalated
@@ -150,34 +178,63 @@ pub fn take_outcome(ground: &Ground<'_>, run: &mut Run, acted: Acted) -> Vec<Mov
             };
             hand_over(run, state, reason, ground.now, &mut moves);
         }
+        Acted::Withdrawn { reason } => moves.push(withdraw(run, &reason, ground.now)),
     }
     moves
 }
 
-/// Gives the variable that a step's output goes into, having filled it.
-fn fill(run: &mut Run, step: &Step, output: Value) -> Option<String> {
-    let (name, value) = match &step.kind {
-        StepKind::ApiCall(call) => (call.response_variable.as_deref()?, output),
+/// Fills the variable that a step's output goes into, and says what was done.
+fn fill(run: &mut Run, step: &Step, output: Value) -> Result<String, Stuck> {
+    let (name, value, from) = match &step.kind {
+        StepKind::ApiCall(call) => {
+            let Some(name) = call.response_variable.as_deref() else {
+                return Ok("done".to_owned());
+            };
+            if let Some(why) = why_unreadable(&output) {
+                return Err(Stuck(format!("`{}`: the answer {why}", step.id)));
+            }
+            (name, output, StatedBy::Api)
+        }
         StepKind::InternalAction(action) => {
-            let name = super::internal::internal(&action.action)?.fills?;
+            let internal = super::internal::internal(&action.action);
+            let Some(name) = internal.and_then(|internal| internal.fills) else {
+                return Ok("done".to_owned());
+            };
             let value = match name {
                 "ticketId" => output["number"].clone(),
                 _ => output["lead_id"].clone(),
             };
-            (name, value)
+            (name, value, StatedBy::System)
         }
         StepKind::CollectInput(_)
         | StepKind::Condition(_)
         | StepKind::Escalate { .. }
         | StepKind::Message { .. }
-        | StepKind::SetVariable { .. } => return None,
-    };
-    let from = match &step.kind {
-        StepKind::ApiCall(_) => StatedBy::Api,
-        _ => StatedBy::System,
+        | StepKind::SetVariable { .. } => return Ok("done".to_owned()),
     };
     run.set(name, value, from);
-    Some(format!("done, `{name}` is filled"))
+    Ok(format!("done, `{name}` is filled"))
+}
+
+/// Says why nothing can be made of an answer, where that is so.
+fn why_unreadable(answer: &Value) -> Option<&'static str> {
+    match answer {
+        Value::Null => Some("holds nothing readable"),
+        Value::String(text) if text.trim_start().starts_with('<') => Some("is a page, and no data"),
+        _ => None,
+    }
+}
+
+/// Writes which one of several it is.
+fn ordinal(number: u32) -> String {
+    let ending = match (number % 10, number % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
 }
 
 fn question<'g>(ground: &Ground<'g>, run: &Run) -> Option<(&'g Step, &'g CollectInput)> {
@@ -260,6 +317,15 @@ fn do_step(
             }))
         }
         StepKind::CollectInput(input) => {
+            let early = run.early.take();
+            let answer =
+                early.and_then(|text| answer::read(&text, input.validation, ground.country).ok());
+            if let Some(value) = answer {
+                run.set(&input.variable, value, StatedBy::Customer);
+                let did = format!("`{}` was answered before it was asked", input.variable);
+                run.pass(&step.id, did, ground.now);
+                return Ok(Some(step.next));
+            }
             wait(run, RunState::AwaitingInput);
             run.tries = 0;
             moves.push(Move::Ask(expand(ground, run, &input.prompt)));
@@ -289,6 +355,7 @@ fn wait(run: &mut Run, state: RunState) {
 
 fn end(run: &mut Run, state: RunState, reason: &str, now: Timestamp) {
     run.state = state;
+    run.early = None;
     run.reason = Some(reason.to_owned());
     run.updated_at = now;
 }
@@ -369,6 +436,7 @@ steps:
                 "actor": Actor::system("test"), "state": "awaiting_input", "step": "", "variables": {},
                 "wait": 0, "tries": 0, "steps_done": 0, "trail": [],
                 "started_at": "2026-01-05T09:00:00Z", "updated_at": "2026-01-05T09:00:00Z",
+                "ends_at": "2026-02-05T09:00:00Z",
             });
             Self {
                 definition: Definition::parse(text).expect("valid"),
@@ -388,7 +456,7 @@ steps:
         }
 
         fn answer(&mut self, text: &str) -> Vec<Move> {
-            self.with(|ground, run| take_answer(ground, run, text))
+            self.with(|ground, run| hear(ground, run, text))
         }
 
         fn acted(&mut self, output: Value) -> Vec<Move> {

@@ -14,6 +14,7 @@ use super::{
     deliveries,
     error::StoreError,
     persons::labels_of,
+    procedures,
     reader::{Desk, Reader},
     requests::{self, document},
     schema::{audit, audit_persons, comments, escalations, journal, subjects, tickets},
@@ -67,6 +68,7 @@ impl Desk {
         self.transact(|connection| {
             let requests = requests::blank(connection, subject)?;
             deliveries::blank(connection, subject)?;
+            procedures::blank(connection, subject)?;
             let comments = blank_comments(connection, subject)?;
             forget_words(connection, subject)?;
             on!(connection, c => {

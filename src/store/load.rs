@@ -38,6 +38,7 @@ pub(super) mod clocks;
 mod delegations;
 pub(super) mod histories;
 mod postgres;
+pub(super) mod procedures;
 pub(super) mod tallies;
 
 /// A subject's row as a batch reads it: id, version, `decided_at`, state.
@@ -67,6 +68,12 @@ impl Reader {
             world.subjects.extend(opening.world.subjects);
             world.tickets.extend(opening.world.tickets);
             clocks::load(connection, needs, &mut clocks::Shelf::default(), &mut world)?;
+            procedures::load(
+                connection,
+                needs,
+                &mut procedures::Shelf::default(),
+                &mut world,
+            )?;
             self::needs(connection, needs, opening.now, &mut world)?;
             Ok(world)
         })
@@ -253,11 +260,14 @@ pub(super) fn needs(
             | Need::Delegations(_)
             | Need::Execution(_)
             | Need::History(_)
+            | Need::Procedures
             | Need::Request(_)
+            | Need::Run(_)
             | Need::Tally(_)
             | Need::Terms(_)
             | Need::TicketNumber
-            | Need::TokenOwners => {}
+            | Need::TokenOwners
+            | Need::Version(..) => {}
         }
     }
     load_tickets(connection, &tickets, world)?;

@@ -375,6 +375,30 @@ table! {
 }
 
 table! {
+    procedures (slug, version) {
+        slug -> Text,
+        version -> BigInt,
+        stage -> Text,
+        changed -> BigInt,
+        body -> Text,
+    }
+}
+
+table! {
+    runs (ordinal) {
+        ordinal -> BigInt,
+        run_id -> Text,
+        subject -> Text,
+        procedure -> Text,
+        version -> BigInt,
+        state -> Text,
+        due_at -> Nullable<BigInt>,
+        over_at -> Nullable<BigInt>,
+        body -> Text,
+    }
+}
+
+table! {
     tail (id) {
         id -> BigInt,
         position -> BigInt,

@@ -39,6 +39,7 @@ pub struct Writer {
     now: Timestamp,
     /// Terms of earlier versions that were loaded before.
     shelf: Shelf,
+    procedures: load::procedures::Shelf,
 }
 
 /// How many batches look first after one that did not stand, or perhaps did.
@@ -71,6 +72,7 @@ impl Writer {
             wary: 0,
             now: Timestamp::default(),
             shelf: Shelf::default(),
+            procedures: load::procedures::Shelf::default(),
         }
     }
 
@@ -116,9 +118,10 @@ impl Writer {
             self.checked(begun)?;
         }
         let now = self.now;
-        let kept = &mut self.shelf;
+        let (kept, procedures) = (&mut self.shelf, &mut self.procedures);
         let done = self.link.run(|connection| {
             load::clocks::load(connection, needs, kept, into)?;
+            load::procedures::load(connection, needs, procedures, into)?;
             load::needs(connection, needs, now, into)
         });
         self.checked(done)

@@ -235,9 +235,11 @@ impl<'a> BenchWorld<'a> {
         }
         self.keep(input, &outcome, trail);
         for event in outcome.follow {
-            if depth < MAX_DEPTH {
-                let child = input.follow(event)?;
-                self.decide_all(&child, depth + 1, trail)?;
+            let child = input.follow(event)?;
+            // A run has its own end to its steps.
+            let depth = depth + usize::from(!child.is_step());
+            if depth <= MAX_DEPTH {
+                self.decide_all(&child, depth, trail)?;
             }
         }
         Ok(())
@@ -307,6 +309,16 @@ impl<'a> BenchWorld<'a> {
             Need::Tally(ask) => {
                 let tallies = world.tallies.entry(ask.of.clone()).or_default();
                 tallies.keep(None, &ask.hours, &BTreeMap::new());
+            }
+            Need::Procedures => {
+                world.procedures.get_or_insert_default();
+            }
+            Need::Run(id) => {
+                world.runs.entry(id.clone()).or_default();
+            }
+            Need::Version(slug, version) => {
+                let place = (slug.clone(), *version);
+                world.versions.entry(place).or_default();
             }
             Need::Terms(pin) => {
                 world.terms.entry(pin.clone()).or_default();

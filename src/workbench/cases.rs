@@ -372,6 +372,7 @@ pub fn default_settings() -> Settings {
         directory: Directory::default(),
         catalogue: std::sync::Arc::default(),
         notices: std::sync::Arc::default(),
+        procedures: crate::domain::procedure::Conduct::default(),
         names_others: false,
     }
 }

@@ -24,6 +24,7 @@ use crate::{
         execution::{Ended, Execution, Joined},
         ids::SubjectId,
         outcome::Change,
+        procedure::Conduct,
         request::{Request, RequestState},
         schema::Schema,
         ticket::Ticket,
@@ -200,7 +201,16 @@ pieces = { type = "number" }
 price = { type = "number" }
 "#;
 
-const ACTIONS: [(&str, &str); 13] = [
+const BEGIN_REFUND: &str = r#"
+description = "Starts the refund"
+workflow = "refund"
+allow = ["ai"]
+[params.properties]
+order_id = { type = "string" }
+"#;
+
+const ACTIONS: [(&str, &str); 14] = [
+    ("begin_refund", BEGIN_REFUND),
     ("big_refund", BIG_REFUND),
     ("charge", CHARGE),
     ("discount", DISCOUNT),
@@ -239,6 +249,12 @@ impl Out {
     /// Gives the types, in order.
     pub(super) fn kinds(&self) -> Vec<&str> {
         self.0.iter().map(|output| output.kind.as_str()).collect()
+    }
+
+    /// Gives all of a type, in order.
+    pub(super) fn all(&self, kind: &str) -> Vec<&Map<String, Value>> {
+        let found = self.0.iter().filter(|output| output.kind == kind);
+        found.map(|output| &output.data).collect()
     }
 
     /// Gives the first of a type.
@@ -312,6 +328,7 @@ impl Desk {
                 directory,
                 catalogue: Arc::new(loaded.catalogue),
                 notices: Arc::new(notices),
+                procedures: Conduct::default(),
                 names_others: true,
             },
             world: World::default(),

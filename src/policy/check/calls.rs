@@ -6,7 +6,7 @@ use super::{Checker, Closure, Form, Reach};
 use crate::domain::nearest::did_you_mean;
 use crate::policy::{
     calendar,
-    effects::{self, Arguments, EFFECTS, EffectForm},
+    effects::{Arguments, EFFECTS, EffectForm},
     fault,
     kinds::{KINDS, Kind},
     names::{native, native_arities},
@@ -29,10 +29,6 @@ impl Checker<'_> {
             self.registration(kind, call, at, reach);
         } else if let Some(effect) = EFFECTS.iter().find(|effect| effect.name == name) {
             self.effect(effect, call, at, reach);
-        } else if effects::LATER.contains(&name) {
-            let message = format!("the effect `{name}` is not yet known to this version");
-            self.fault(fault::LATER, at, message, None);
-            self.arguments(call, reach);
         } else {
             self.arguments(call, reach);
             self.known(name, call.args.len(), at);

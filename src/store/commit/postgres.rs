@@ -225,6 +225,7 @@ fn has_rest(write: &Write) -> bool {
         && write.clocks.is_empty()
         && write.transitions.is_empty()
         && write.comments.is_empty()
+        && write.procedures.is_empty()
         && write.escalations.is_empty()
         && !notices::has(write)
         && write.teams.is_empty()

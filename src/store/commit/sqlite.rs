@@ -7,6 +7,7 @@ mod actions;
 mod clocks;
 mod desk;
 mod notices;
+mod procedures;
 
 use diesel::{SqliteConnection, prelude::*, upsert::excluded};
 
@@ -48,6 +49,7 @@ pub(super) fn write(c: &mut SqliteConnection, write: &Write) -> Result<Written, 
     clocks::write(c, write)?;
     actions::write(c, write)?;
     notices::write(c, write)?;
+    procedures::write(c, write)?;
     write_turns(c, &write.teams)?;
     for row in &write.audit {
         insert_audit(c, row)?;

@@ -47,11 +47,14 @@ pub(super) fn needs(
             | Need::History(_)
             | Need::MergeTarget(_)
             | Need::Messages(_)
+            | Need::Procedures
+            | Need::Run(_)
             | Need::Tally(_)
             | Need::Team(_)
             | Need::Terms(_)
             | Need::Ticket(_)
-            | Need::TicketNumber => {}
+            | Need::TicketNumber
+            | Need::Version(..) => {}
         }
     }
     wanted.load(connection, world)?;

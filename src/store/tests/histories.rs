@@ -48,6 +48,7 @@ pub(super) fn request(
         reason: None,
         reverses: None,
         reversals: Vec::new(),
+        step: None,
         is_timed: false,
     })
 }

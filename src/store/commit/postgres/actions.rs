@@ -7,8 +7,8 @@ use crate::{
     store::{commit::json, error::StoreError, fixed::Bind},
 };
 
-/// Requests, approvals, delegations, executions, budgets, reservations, tallies, anomalies and leads;
-/// 63 binds.
+/// Requests, approvals, delegations, executions, budgets, reservations, tallies, anomalies, leads and
+/// runs; 71 binds.
 ///
 /// A new request is inserted and nothing else: its id being there already is a lost race,
 /// and so is an anomaly that was told already.
@@ -73,6 +73,13 @@ macro_rules! actions {
         ), lead_rows AS ( \
             INSERT INTO leads (lead_id, conversation_id, created_at, body) \
             SELECT * FROM unnest(?, ?, ?, ?) WHERE EXISTS (SELECT 1 FROM daemon_row) \
+        ), run_rows AS ( \
+            INSERT INTO runs (run_id, subject, procedure, version, state, due_at, over_at, body) \
+            SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) \
+            WHERE EXISTS (SELECT 1 FROM daemon_row) \
+            ON CONFLICT (run_id) DO UPDATE SET version = excluded.version, \
+                state = excluded.state, due_at = excluded.due_at, over_at = excluded.over_at, \
+                body = excluded.body \
         )"
     };
 }
@@ -89,6 +96,7 @@ pub(super) struct Columns {
     amounts: Vec<String>,
     anomalies: Vec<String>,
     leads: Vec<String>,
+    runs: Vec<String>,
 }
 
 /// Tells whether a batch says anything about actions.
@@ -101,7 +109,8 @@ pub(super) fn has(write: &Write) -> bool {
         && write.budgets.is_empty()
         && write.tallies.is_empty()
         && write.anomalies.is_empty()
-        && write.leads.is_empty())
+        && write.leads.is_empty()
+        && write.runs.is_empty())
 }
 
 impl Columns {
@@ -112,6 +121,7 @@ impl Columns {
         let executions = write.executions.iter().map(json);
         let leads = write.leads.iter().map(json);
         let anomalies = write.anomalies.iter().map(json);
+        let runs = write.runs.iter().map(json);
         let actors = write.requests.iter().map(|one| one.request.actor.label());
         let budgets = write.budgets.iter();
         let reserved = write.reserved.iter();
@@ -122,6 +132,7 @@ impl Columns {
             executions: executions.collect::<Result<_, _>>()?,
             leads: leads.collect::<Result<_, _>>()?,
             anomalies: anomalies.collect::<Result<_, _>>()?,
+            runs: runs.collect::<Result<_, _>>()?,
             actors: actors.collect(),
             sums: budgets.map(|(_, budget)| budget.sum.to_string()).collect(),
             amounts: reserved.map(|(_, one)| one.amount.to_string()).collect(),
@@ -155,6 +166,23 @@ pub(super) fn binds<'a>(write: &'a Write, columns: &'a Columns, binds: &mut Vec<
         ),
         Bind::BigInts(leads.iter().map(|lead| lead.created_at.micros()).collect()),
         Bind::Texts(columns.leads.iter().map(String::as_str).collect()),
+    ]);
+    run_binds(write, columns, binds);
+}
+
+fn run_binds<'a>(write: &'a Write, columns: &'a Columns, binds: &mut Vec<Bind<'a>>) {
+    let rows = &write.runs;
+    let due = rows.iter().map(|run| run.due_at().map(Timestamp::micros));
+    let over = rows.iter().map(|run| run.over_at().map(Timestamp::micros));
+    binds.extend([
+        Bind::Texts(rows.iter().map(|run| &*run.run_id).collect()),
+        Bind::Texts(rows.iter().map(|run| &*run.subject).collect()),
+        Bind::Texts(rows.iter().map(|run| &*run.procedure).collect()),
+        Bind::BigInts(rows.iter().map(|run| run.version).collect()),
+        Bind::Texts(rows.iter().map(|run| run.state.as_str()).collect()),
+        Bind::OptionalBigInts(due.collect()),
+        Bind::OptionalBigInts(over.collect()),
+        Bind::Texts(columns.runs.iter().map(String::as_str).collect()),
     ]);
 }
 

@@ -1,5 +1,5 @@
-//! The part of the writing statement that carries comments and words, on PostgreSQL, and the look
-//! at tickets of other subjects that a decision relied on.
+//! The part of the writing statement that carries comments, words and versions of procedures, on
+//! PostgreSQL, and the look at tickets of other subjects that a decision relied on.
 
 use diesel::{PgConnection, prelude::*};
 
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// Comments, and the words by which tickets are found; 13 binds. A ticket is in one of the two lists
+/// Comments, the words by which tickets are found, and versions of procedures; 18 binds. A ticket is in one of the two lists
 /// of words, with its own or with those of comments alone; what is not different is not written.
 macro_rules! desk {
     () => {
@@ -42,6 +42,13 @@ macro_rules! desk {
             WHERE EXISTS (SELECT 1 FROM daemon_row) \
             ON CONFLICT (number) DO UPDATE SET more = known.more || excluded.more \
             WHERE length(known.more) < 2000 AND length(excluded.more) > 0 \
+        ), procedure_rows AS ( \
+            INSERT INTO procedures (slug, version, stage, changed, body) \
+            SELECT slug, version, stage, ?, body \
+            FROM unnest(?, ?, ?, ?) AS given(slug, version, stage, body) \
+            WHERE EXISTS (SELECT 1 FROM daemon_row) \
+            ON CONFLICT (slug, version) DO UPDATE SET stage = excluded.stage, \
+                changed = excluded.changed, body = excluded.body \
         )"
     };
 }
@@ -57,17 +64,20 @@ pub(super) struct Columns {
     authors: Vec<String>,
     own: Vec<Found>,
     said: Vec<Found>,
+    procedures: Vec<String>,
 }
 
 impl Columns {
     pub(super) fn of(write: &Write) -> Result<Self, StoreError> {
         let authors = write.comments.iter().map(|comment| json(&comment.by));
+        let procedures = write.procedures.iter().map(|one| json(&one.version));
         let found = Found::of(write).into_iter();
         let (own, said) = found.partition(|found| found.own.is_some());
         Ok(Self {
             authors: authors.collect::<Result<_, _>>()?,
             own,
             said,
+            procedures: procedures.collect::<Result<_, _>>()?,
         })
     }
 }
@@ -97,6 +107,14 @@ pub(super) fn binds<'a>(write: &'a Write, columns: &'a Columns, binds: &mut Vec<
         Bind::Texts(own.map(|found| &*found.more).collect()),
         Bind::BigInts(said.clone().map(|found| found.number).collect()),
         Bind::Texts(said.map(|found| &*found.more).collect()),
+    ]);
+    let versions = || write.procedures.iter().map(|one| &one.version);
+    binds.extend([
+        Bind::BigInt(write.tail.position),
+        Bind::Texts(versions().map(|one| &*one.slug).collect()),
+        Bind::BigInts(versions().map(|one| one.version).collect()),
+        Bind::Texts(versions().map(|one| one.stage.as_str()).collect()),
+        Bind::Texts(columns.procedures.iter().map(String::as_str).collect()),
     ]);
 }
 

@@ -1,0 +1,41 @@
+//! `[procedures]`: how procedures run.
+//!
+//! Read by `root`; it goes into `decide`'s settings, so a reload takes it over.
+
+use super::section::Section;
+use crate::domain::{
+    procedure::{Conduct, Matcher},
+    time::Span,
+};
+
+const MATCHERS: [(&str, Matcher); 2] = [("lexical", Matcher::Lexical), ("off", Matcher::Off)];
+/// The shortest time that a run can be given.
+const MIN_AGE: Span = Span::from_secs(60);
+
+/// Reads `[procedures]`.
+pub(super) fn read_procedures(mut section: Section<'_>) -> Conduct {
+    let default = Conduct::default();
+    let choice = section.text("choice");
+    let read = Conduct {
+        matcher: section.one_of("matcher", default.matcher, &MATCHERS),
+        choice: choice.map_or(default.choice, |found| found.value),
+        country: read_country(&mut section),
+        max_age: section.span("max_age", default.max_age),
+    };
+    if read.max_age < MIN_AGE {
+        let place = section.place_of("max_age");
+        section.bad(&place, "must be a minute or more", None);
+    }
+    section.end();
+    read
+}
+
+fn read_country(section: &mut Section<'_>) -> Option<String> {
+    let found = section.text("country")?;
+    let is_code = found.value.len() == 2 && found.value.chars().all(|c| c.is_ascii_uppercase());
+    if !is_code {
+        let hint = "write two capital letters, such as `DE`".to_owned();
+        section.bad(&found.place, "is no ISO 3166 code of a country", Some(hint));
+    }
+    is_code.then_some(found.value)
+}

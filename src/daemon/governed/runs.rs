@@ -1,0 +1,466 @@
+//! Procedures under way: what a run says, asks and has done, and how it ends, on a world in memory.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{
+    answered,
+    desk::{Desk, Out, agent, ai, customer},
+};
+use crate::{
+    decide::{
+        ProcedureArchived, ProcedureWritten, RunDue, RunMoved, VersionStopped, procedure_subject,
+    },
+    domain::{
+        execution::Ended,
+        ids::SubjectId,
+        procedure::{
+            Definition,
+            version::{Published, Source, Stage, Version},
+        },
+        request::RequestState,
+        run::{Run, RunState, StatedBy},
+        time::Span,
+    },
+};
+
+const REFUND: &str = r#"
+display_name: Refund
+trigger_description: When a customer asks for a refund
+steps:
+  - { id: hello, type: message, content: "Hello {{customer.name}}." }
+  - { id: ask, type: collect_input, variable: order_id, prompt: "Which order?", max_tries: 2 }
+  - { id: why, type: collect_input, variable: reason, prompt: "Why?" }
+  - { id: look, type: api_call, url: "https://api.example.com/orders/{{order_id}}?why={{reason}}", response_variable: order }
+  - { id: fork, type: condition, variable: order.refundable, operator: equals, value: true, then: open, else: sorry }
+  - { id: open, type: internal_action, action: create_ticket, approval: require, params: { subject: "Refund: Order #{{order_id}}", description: "{{reason}}", priority: HIGH } }
+  - { id: told, type: message, content: "Submitted (Ticket #{{ticketId}}).", next: end }
+  - { id: sorry, type: escalate, reason: "Order {{order_id}} is not eligible." }
+"#;
+
+fn published(text: &str) -> Arc<Published> {
+    let definition = Definition::parse(text).expect("valid");
+    let version = Version {
+        slug: definition.slug.clone(),
+        version: 0,
+        stage: Stage::Active,
+        source: Source::Api,
+        definition: definition.text.clone(),
+        scenarios: Vec::new(),
+        changed_at: crate::domain::time::Timestamp::default(),
+        changed_by: String::new(),
+        stopped: None,
+    };
+    Arc::new(Published {
+        version,
+        definition,
+    })
+}
+
+/// Publishes a definition.
+fn publish(desk: &mut Desk, text: &str) {
+    let published = published(text);
+    let subject = SubjectId::from(procedure_subject(&published.version.slug));
+    desk.about(subject, ProcedureWritten { published });
+}
+
+/// A desk with a customer who talks on the web, and a published definition.
+fn with(policy: &str, text: &str) -> Desk {
+    let mut desk = Desk::new(policy);
+    publish(&mut desk, text);
+    let ada = json!({"id": "ada", "name": "Ada"});
+    desk.deliver(
+        "conversation.started",
+        json!({"channel": "web", "customer": ada}),
+    );
+    desk
+}
+
+fn start(desk: &mut Desk, slug: &str, variables: Value) -> Out {
+    let data = json!({"procedure": slug, "variables": variables, "actor": ai()});
+    desk.deliver("procedure.requested", data)
+}
+
+fn say(desk: &mut Desk, text: &str) -> Out {
+    let message = json!({"id": "m1", "text": text, "author": customer()});
+    desk.deliver("conversation.message", json!({"message": message}))
+}
+
+/// Gives what the customer was told, in order.
+fn said(out: &Out) -> Vec<String> {
+    let texts = out.all("message.send").into_iter();
+    texts
+        .map(|data| data["text"].as_str().expect("a text").to_owned())
+        .collect()
+}
+
+/// Gives the one run that there is.
+fn run(desk: &Desk) -> Arc<Run> {
+    let mut runs = desk.world().runs.values().flatten();
+    let run = runs.next().cloned().expect("a run");
+    assert!(runs.next().is_none(), "one run");
+    run
+}
+
+/// Gives the request that the run waits for.
+fn awaited(desk: &Desk) -> String {
+    run(desk).request_id.clone().expect("a request")
+}
+
+/// Brings a refund up to the call of the orders' system.
+fn up_to_call(desk: &mut Desk) -> String {
+    start(desk, "refund", json!({}));
+    say(desk, "4711");
+    say(desk, "broken");
+    awaited(desk)
+}
+
+#[test]
+fn a_refund_goes_from_the_wish_to_the_approved_ticket() {
+    let mut desk = with("", REFUND);
+    let out = start(&mut desk, "refund", json!({}));
+    assert_eq!(said(&out), ["Hello Ada.", "Which order?"]);
+    assert_eq!(
+        out.text("procedure.awaiting_input", "prompt"),
+        "Which order?"
+    );
+    assert_eq!(out.one("procedure.started")["version"], 1);
+    assert_eq!(said(&say(&mut desk, "4711")), ["Why?"]);
+    let out = say(&mut desk, "it broke");
+    assert_eq!(said(&out), [""; 0]);
+    let call = awaited(&desk);
+    let sent = desk.execution(&call).expect("an execution");
+    assert_eq!(sent.integration, "https://api.example.com");
+    assert!(
+        sent.prepared
+            .contains("https://api.example.com/orders/4711?why=it%20broke"),
+        "{}",
+        sent.prepared
+    );
+    let out = desk.ended(&call, 1, answered(200, json!({"refundable": true})));
+    let asked = out.one("approval.requested").clone();
+    assert_eq!(asked["approvers"], json!(["agent"]));
+    let context = &asked["context"];
+    assert_eq!(context["procedure"], "refund");
+    assert_eq!(context["step"], "open");
+    let variables = &context["variables"];
+    assert_eq!(
+        variables["order_id"],
+        json!({"value": "4711", "from": "customer"})
+    );
+    assert_eq!(variables["order"]["from"], "api");
+    assert!(
+        out.kinds().contains(&"procedure.awaiting_approval"),
+        "{:?}",
+        out.kinds()
+    );
+    let id = asked["approval_id"].as_str().expect("an id").to_owned();
+    let out = desk.vote(&id, "approve", agent("dana", &["agent"]));
+    assert_eq!(said(&out), ["Submitted (Ticket #1)."]);
+    let done = out.one("procedure.completed");
+    assert_eq!(done["variables"]["ticketId"], 1);
+    let ticket = out.one("ticket.created");
+    assert_eq!(ticket["subject"], "Refund: Order #4711");
+    assert_eq!(ticket["priority"], "high");
+    assert_eq!(
+        ticket["context"]["analysis"]["variables"]["reason"],
+        "it broke"
+    );
+    let run = run(&desk);
+    assert_eq!(run.state, RunState::Completed);
+    let steps: Vec<&str> = run.trail.iter().map(|passed| &*passed.step).collect();
+    assert_eq!(
+        steps,
+        ["hello", "ask", "why", "look", "fork", "open", "told"]
+    );
+    assert_eq!(desk.conversation().run, None);
+    assert_eq!(
+        said(&say(&mut desk, "thanks")),
+        [""; 0],
+        "the conversation goes on"
+    );
+}
+
+#[test]
+fn a_rejection_hands_over_with_its_reason() {
+    let mut desk = with("", REFUND);
+    let call = up_to_call(&mut desk);
+    let out = desk.ended(&call, 1, answered(200, json!({"refundable": "true"})));
+    let id = out.text("approval.requested", "approval_id");
+    let data = json!({
+        "approval_id": id, "decision": "reject", "reason": "bought too long ago",
+        "actor": agent("dana", &["agent"]),
+    });
+    let out = desk.deliver("approval.decided", data);
+    assert_eq!(
+        out.text("procedure.escalated", "error"),
+        "rejected: bought too long ago"
+    );
+    let escalated = out.one("conversation.escalated");
+    assert_eq!(escalated["trigger"], "procedure");
+    assert_eq!(
+        escalated["reason"],
+        "procedure `refund`: rejected: bought too long ago"
+    );
+    assert_eq!(out.all("conversation.transfer").len(), 1);
+    assert!(out.all("ticket.created").is_empty());
+    assert_eq!(run(&desk).state, RunState::Escalated);
+}
+
+#[test]
+fn the_other_branch_says_its_text_and_opens_no_ticket() {
+    let mut desk = with("", REFUND);
+    let call = up_to_call(&mut desk);
+    let out = desk.ended(&call, 1, answered(200, json!({"refundable": false})));
+    let transfer = out.one("conversation.transfer");
+    assert_eq!(transfer["message"], "Order 4711 is not eligible.");
+    assert!(out.all("approval.requested").is_empty());
+    assert_eq!(run(&desk).state, RunState::Escalated);
+}
+
+#[test]
+fn an_api_that_fails_or_talks_nonsense_hands_over_and_fills_nothing() {
+    for (ended, part) in [
+        (answered(404, json!({"refundable": true})), "404"),
+        (answered(200, Value::Null), "nothing readable"),
+        (answered(200, json!("<html>Login</html>")), "is a page"),
+        (
+            Ended::Refused {
+                detail: "a private address".to_owned(),
+            },
+            "a private address",
+        ),
+    ] {
+        let mut desk = with("", REFUND);
+        let call = up_to_call(&mut desk);
+        let out = desk.ended(&call, 1, ended);
+        let error = out.text("procedure.failed", "error");
+        assert!(error.contains(part), "{error}");
+        assert_eq!(run(&desk).state, RunState::Failed);
+        assert!(!run(&desk).variables.contains_key("order"));
+        assert_eq!(out.one("conversation.escalated")["trigger"], "procedure");
+    }
+}
+
+#[test]
+fn a_value_that_would_leave_the_path_is_sent_nowhere() {
+    let mut desk = with("", REFUND);
+    start(&mut desk, "refund", json!({}));
+    say(&mut desk, "..");
+    let out = say(&mut desk, "x");
+    let error = out.text("procedure.failed", "error");
+    assert!(
+        error.contains("`order_id` has no value that can stand in the path"),
+        "{error}"
+    );
+}
+
+#[test]
+fn limits_and_rules_hold_for_steps_as_for_every_action() {
+    let policy = r#"on("action.requested", "No calls today", #{ then: |e| if e.action == "api_call" { [deny("not today")] } else { [] } });"#;
+    let mut desk = with(policy, REFUND);
+    start(&mut desk, "refund", json!({}));
+    say(&mut desk, "4711");
+    let out = say(&mut desk, "x");
+    assert_eq!(out.denied(), ("rule", "not today"));
+    assert_eq!(out.text("procedure.escalated", "error"), "not today");
+}
+
+#[test]
+fn an_answer_that_came_early_is_kept_for_the_next_question() {
+    let text = r#"
+display_name: Look
+trigger_description: x
+steps:
+  - { id: look, type: api_call, url: "https://api.example.com/", response_variable: a }
+  - { id: ask, type: collect_input, variable: email, prompt: "Your address?", validation: email }
+  - { id: told, type: message, content: "{{email}}" }
+"#;
+    let mut desk = with("", text);
+    start(&mut desk, "look", json!({}));
+    assert_eq!(said(&say(&mut desk, "ada@example.com")), [""; 0]);
+    let call = awaited(&desk);
+    let out = desk.ended(&call, 1, answered(200, json!({})));
+    assert_eq!(said(&out), ["ada@example.com"]);
+    assert_eq!(run(&desk).variables["email"].from, StatedBy::Customer);
+}
+
+#[test]
+fn what_is_no_answer_repeats_the_question_and_then_calls_a_person() {
+    let mut desk = with("", REFUND);
+    start(&mut desk, "refund", json!({}));
+    assert_eq!(said(&say(&mut desk, " ")), ["Which order?"]);
+    let out = say(&mut desk, "");
+    assert_eq!(
+        out.text("procedure.escalated", "error"),
+        "the answer is empty, for the 2nd time"
+    );
+}
+
+#[test]
+fn the_customer_ends_it_and_what_waits_for_people_is_withdrawn() {
+    let mut desk = with("", REFUND);
+    let call = up_to_call(&mut desk);
+    let out = desk.ended(&call, 1, answered(200, json!({"refundable": true})));
+    let id = out.text("approval.requested", "approval_id");
+    let out = say(&mut desk, "Cancel");
+    assert_eq!(out.text("approval.cancelled", "reason"), "procedure");
+    assert_eq!(out.text("approval.cancelled", "approval_id"), id);
+    assert_eq!(
+        out.text("procedure.cancelled", "error"),
+        "the customer cancelled"
+    );
+    assert_eq!(desk.state(&awaited(&desk)), RequestState::Cancelled);
+    let late = desk.vote(&id, "approve", agent("dana", &["agent"]));
+    assert_eq!(late.text("event.rejected", "reason"), "settled");
+    assert!(late.all("ticket.created").is_empty());
+}
+
+#[test]
+fn a_person_who_takes_over_and_the_end_of_the_conversation_end_it() {
+    let takeover = json!({"trigger": "takeover", "actor": agent("dana", &["agent"])});
+    for (kind, data, why) in [
+        ("escalation.requested", takeover, "a person takes over"),
+        ("conversation.ended", json!({}), "the conversation is over"),
+    ] {
+        let mut desk = with("", REFUND);
+        start(&mut desk, "refund", json!({}));
+        let out = desk.deliver(kind, data);
+        assert_eq!(out.text("procedure.cancelled", "error"), why);
+        assert_eq!(run(&desk).state, RunState::Cancelled);
+    }
+}
+
+#[test]
+fn somebody_who_may_cancels_a_run_and_a_stranger_does_not() {
+    let mut desk = with("", REFUND);
+    start(&mut desk, "refund", json!({}));
+    let id = run(&desk).run_id.clone();
+    let by = |actor: Value| json!({"run_id": id, "actor": actor, "reason": "wrong one"});
+    let stranger = json!({"kind": "ai", "id": "other", "roles": ["ai"]});
+    let out = desk.deliver("procedure.cancelled", by(stranger));
+    assert_eq!(out.text("event.rejected", "reason"), "forbidden");
+    let out = desk.deliver("procedure.cancelled", by(agent("dana", &["agent"])));
+    assert_eq!(out.text("procedure.cancelled", "error"), "wrong one");
+    let out = desk.deliver("procedure.cancelled", by(ai()));
+    assert_eq!(out.text("event.rejected", "reason"), "settled");
+}
+
+#[test]
+fn one_run_at_a_time_and_only_of_what_is_active() {
+    let mut desk = with("", REFUND);
+    let out = start(&mut desk, "refnd", json!({}));
+    let detail = out.text("event.rejected", "detail");
+    assert!(detail.contains("did you mean `refund`?"), "{detail}");
+    start(&mut desk, "refund", json!({}));
+    let out = start(&mut desk, "refund", json!({}));
+    assert_eq!(out.text("event.rejected", "reason"), "illegal_move");
+    let nobody = json!({"kind": "customer", "id": "ada"});
+    let out = desk.deliver(
+        "procedure.requested",
+        json!({"procedure": "refund", "actor": nobody}),
+    );
+    assert_eq!(out.text("event.rejected", "reason"), "forbidden");
+}
+
+#[test]
+fn a_run_ends_on_its_version_unless_it_is_moved_or_stopped() {
+    let mut desk = with("", REFUND);
+    start(&mut desk, "refund", json!({}));
+    publish(&mut desk, &REFUND.replace("Why?", "For which reason?"));
+    assert_eq!(said(&say(&mut desk, "4711")), ["Why?"]);
+    let id = run(&desk).run_id.clone();
+    desk.about(
+        SubjectId::from("c1"),
+        RunMoved {
+            run_id: id,
+            version: 2,
+        },
+    );
+    assert_eq!(run(&desk).version, 2);
+    let stop = |why: Option<&str>| VersionStopped {
+        slug: "refund".to_owned(),
+        version: 2,
+        why: why.map(str::to_owned),
+    };
+    let subject = SubjectId::from(procedure_subject("refund"));
+    desk.about(subject.clone(), stop(Some("it pays twice")));
+    let out = say(&mut desk, "broken");
+    assert_eq!(
+        out.text("procedure.failed", "error"),
+        "the procedure was stopped: it pays twice"
+    );
+    let out = start(&mut desk, "refund", json!({}));
+    let detail = out.text("event.rejected", "detail");
+    assert!(detail.contains("it pays twice"), "{detail}");
+    desk.about(subject.clone(), stop(None));
+    let archived = ProcedureArchived {
+        slug: "refund".to_owned(),
+        source: Source::Api,
+    };
+    desk.about(subject, archived);
+    let out = start(&mut desk, "refund", json!({}));
+    assert_eq!(out.text("event.rejected", "reason"), "unknown_reference");
+}
+
+#[test]
+fn a_run_that_lasts_too_long_is_handed_over() {
+    let mut desk = with("", REFUND);
+    start(&mut desk, "refund", json!({}));
+    let id = run(&desk).run_id.clone();
+    let look = |desk: &mut Desk| desk.about(SubjectId::from("c1"), RunDue { run_id: id.clone() });
+    assert!(look(&mut desk).kinds().is_empty());
+    desk.pass_time(Span::from_secs(31 * 86_400));
+    let out = look(&mut desk);
+    assert!(
+        out.kinds().contains(&"procedure.failed"),
+        "{:?}",
+        out.kinds()
+    );
+}
+
+#[test]
+fn rules_and_actions_start_procedures() {
+    let policy = r#"on("conversation.message", "Refunds", #{ when: |e| e.message.text == "money back", then: |e| start_procedure("refund", #{ order_id: "A-9" }) });"#;
+    let mut desk = with(policy, REFUND);
+    let out = say(&mut desk, "money back");
+    assert_eq!(said(&out), ["Hello Ada.", "Which order?"]);
+    let run = run(&desk);
+    assert_eq!(run.actor.id, "rule:Refunds");
+    assert_eq!(run.variables["order_id"].from, StatedBy::Rule);
+    let mut desk = with("", REFUND);
+    let out = desk.ask("r1", "begin_refund", json!({"order_id": "A-9"}), ai());
+    assert_eq!(said(&out), ["Hello Ada.", "Which order?"]);
+    assert_eq!(
+        out.one("action.succeeded")["output"]["run_id"],
+        self::run(&desk).run_id
+    );
+    let out = desk.ask("r2", "begin_refund", json!({"order_id": "A-9"}), ai());
+    assert!(out.text("action.failed", "reason").contains("is under way"));
+}
+
+#[test]
+fn every_internal_action_is_done() {
+    let text = r#"
+display_name: All
+trigger_description: x
+steps:
+  - { id: lead, type: internal_action, action: create_lead, approval: notify, params: { email: "{{email}}", name: Ada, company: "{{nothing}}" } }
+  - { id: tag, type: internal_action, action: tag_session, params: { tag: "lead-{{leadId}}" } }
+  - { id: resolve, type: internal_action, action: resolve_session }
+  - { id: mail, type: internal_action, action: send_email, params: { to: "{{email}}", subject: "Hi", body: "There you are." } }
+  - { id: told, type: message, content: "Done." }
+"#;
+    let mut desk = with("", text);
+    let out = start(&mut desk, "all", json!({"email": "ada@example.com"}));
+    assert!(out.kinds().contains(&"action.notice"));
+    assert_eq!(out.text("lead.created", "email"), "ada@example.com");
+    assert_eq!(out.one("lead.created").get("company"), None);
+    let tag = out.text("conversation.tag", "tag");
+    assert!(tag.starts_with("lead-led_"), "{tag}");
+    assert_eq!(out.all("conversation.resolve").len(), 1);
+    // There is no mail server here.
+    let error = out.text("procedure.failed", "error");
+    assert!(error.contains("notices.mail"), "{error}");
+}
