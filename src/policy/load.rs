@@ -374,7 +374,7 @@ schedule("s", #{ cron: "0 9 * * 1", then: || resolve() });
 schedule("t", #{ cron: "0 9 * * Mon", timezone: "Europe/Berln", then: |a, b| resolve() });
 escalation("x", #{ channels: "web", sentiment_below: 2, ticket: "old", when: true });
 sla("l", #{ segments: ["gold"], calendar: "berlin", high: #{ resolution: "8h" } });
-on("procedure.requested", "later", #{ then: |e| start_procedure("a", #{}) });
+on("procedure.requestd", "p", #{ then: |e| start_procedur("a", #{}) });
 let n = naem + 1;
 "##;
         insta::assert_snapshot!(faults(&[("a.rhai", text)]), @r#"
@@ -398,8 +398,8 @@ let n = naem + 1;
         a.rhai:8:65: `ticket`: wants `true`, `false` or `"new"`, not the text `old` [PV-RULE-004]
         a.rhai:8:78: `when`: wants a closure such as `|e| …`, not `true` [PV-RULE-004]
         a.rhai:9:43: `calendar`: there is no calendar `berlin` in the policy [PV-RULE-019]
-        a.rhai:10:4: the event type `procedure.requested` is not yet known to this version [PV-RULE-014]
-        a.rhai:10:49: the effect `start_procedure` is not yet known to this version [PV-RULE-014]
+        a.rhai:10:4: there is no event type `procedure.requestd` [PV-RULE-007]; did you mean `procedure.requested`?
+        a.rhai:10:44: there is no function `start_procedur` [PV-RULE-009]; did you mean `start_procedure`?
         a.rhai:11:9: the variable `naem` is not defined [PV-RULE-010]
         "#);
     }

@@ -96,6 +96,7 @@ pub const EFFECTS: &[(&str, &str, Option<&str>)] = &[
     ("resolve", "conversation.resolve", None),
     ("run_action", "action.started", None),
     ("send_message", "message.send", None),
+    ("start_procedure", "procedure.started", None),
     ("tag", "conversation.tag", None),
     ("update_ticket", "ticket.updated", None),
 ];
