@@ -6,6 +6,7 @@
 
 pub mod fields;
 pub mod forms;
+pub mod lexical;
 pub mod read;
 pub mod version;
 
