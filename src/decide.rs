@@ -37,6 +37,7 @@ mod escalation_requested;
 mod execution_ended;
 mod execution_joined;
 mod gate;
+mod listen;
 mod notices;
 mod payload;
 mod perform;

@@ -42,7 +42,6 @@ impl Decide for ProcedureWritten {
         if let Some(before) = all.active.get(&asked.slug).filter(|_| !is_draft) {
             if before.version.definition == asked.definition
                 && before.version.source == asked.source
-                && before.version.scenarios == asked.scenarios
             {
                 // Two daemons read the same file.
                 return Ok(());

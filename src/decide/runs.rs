@@ -184,14 +184,8 @@ impl Case<'_> {
         Ok(run_id)
     }
 
-    /// Listens to what the customer says: for the run that is under way, if one is.
-    pub(super) fn listen(&mut self, text: &str) -> Result<(), Stop> {
-        self.hear(text)?;
-        Ok(())
-    }
-
     /// Has the run that is under way hear what the customer says; tells whether there is one.
-    fn hear(&mut self, text: &str) -> Result<bool, Stop> {
+    pub(super) fn hear(&mut self, text: &str) -> Result<bool, Stop> {
         let Some(run) = self.active_run()? else {
             return Ok(false);
         };

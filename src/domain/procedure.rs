@@ -65,6 +65,8 @@ pub struct Definition {
     pub description: Option<String>,
     /// What happens, in order; the first one begins.
     pub steps: Vec<Step>,
+    /// What must come out before it is published, as it was written; `crate::workbench` reads it.
+    pub scenarios: Vec<Value>,
     /// As it was written, with everything that only an editor needs, such as positions.
     pub text: Value,
 }

@@ -63,6 +63,7 @@ fn property(field: &Field) -> Value {
         Shape::Choice(names) => json!({"enum": names()}),
         Shape::Count(from, to) => json!({"type": "integer", "minimum": from, "maximum": to}),
         Shape::Object => json!({"type": "object"}),
+        Shape::Objects => json!({"type": "array", "items": {"type": "object"}}),
         Shape::Texts => json!({"type": "array", "items": {"type": "string"}}),
         Shape::Value => json!({}),
         Shape::Variable => json!({"type": "string", "pattern": "^[\\p{L}\\p{N}_]+$"}),

@@ -16,7 +16,7 @@ use crate::{
         execution::Ended,
         ids::SubjectId,
         procedure::{
-            Definition,
+            Definition, Matcher,
             version::{Published, Source, Stage, Version},
         },
         request::RequestState,
@@ -47,7 +47,6 @@ fn published(text: &str) -> Arc<Published> {
         stage: Stage::Active,
         source: Source::Api,
         definition: definition.text.clone(),
-        scenarios: Vec::new(),
         changed_at: crate::domain::time::Timestamp::default(),
         changed_by: String::new(),
         stopped: None,
@@ -438,6 +437,62 @@ fn rules_and_actions_start_procedures() {
     );
     let out = desk.ask("r2", "begin_refund", json!({"order_id": "A-9"}), ai());
     assert!(out.text("action.failed", "reason").contains("is under way"));
+}
+
+#[test]
+fn the_customers_words_start_what_they_ask_for_and_a_tie_is_asked_about() {
+    let other = r#"
+display_name: Order status
+trigger_description: When a customer wants to check their order status
+steps:
+  - { id: ask, type: collect_input, variable: order_id, prompt: "Which number?" }
+"#;
+    let exchange = r#"
+display_name: Exchange
+trigger_description: When a customer wants an exchange or asks for a refund
+steps:
+  - { id: ask, type: collect_input, variable: order_id, prompt: "Exchange what?" }
+"#;
+    let lexical = |desk: &mut Desk| desk.settings_mut().procedures.matcher = Matcher::Lexical;
+    let mut desk = with("", REFUND);
+    publish(&mut desk, other);
+    assert_eq!(
+        said(&say(&mut desk, "I want a refund")),
+        [""; 0],
+        "it is off"
+    );
+    lexical(&mut desk);
+    assert_eq!(said(&say(&mut desk, "Hello there")), [""; 0]);
+    let out = say(&mut desk, "I want a refund");
+    assert_eq!(said(&out), ["Hello Ada.", "Which order?"]);
+    assert_eq!(run(&desk).actor.id, "ada");
+    for (answer, first) in [("2", "Exchange what?"), ("exchange", "Exchange what?")] {
+        let mut desk = with("", REFUND);
+        publish(&mut desk, exchange);
+        lexical(&mut desk);
+        let out = say(&mut desk, "a refund, please");
+        let question = said(&out).join("");
+        assert!(
+            question.starts_with("Which of these is it about?\n1. "),
+            "{question}"
+        );
+        let place = if question.contains("2. Exchange") {
+            "2"
+        } else {
+            "1"
+        };
+        let answer = if answer == "2" { place } else { answer };
+        assert_eq!(said(&say(&mut desk, answer)), [first]);
+    }
+    let mut desk = with("", REFUND);
+    lexical(&mut desk);
+    let trigger = json!({"trigger": "customer", "actor": customer()});
+    desk.deliver("escalation.requested", trigger);
+    assert_eq!(
+        said(&say(&mut desk, "I want a refund")),
+        [""; 0],
+        "a person is wanted"
+    );
 }
 
 #[test]

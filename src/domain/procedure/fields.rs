@@ -230,6 +230,20 @@ impl<'a> Fields<'a, '_> {
         }
     }
 
+    /// Reads a list of objects; absent, it is empty.
+    pub fn objects(&mut self, name: &'static str) -> Vec<Value> {
+        let Some(value) = self.value(name) else {
+            return Vec::new();
+        };
+        let items = value.as_array();
+        match items.filter(|items| items.iter().all(Value::is_object)) {
+            Some(items) => items.clone(),
+            None => self
+                .wrong(name, value, "a list of objects")
+                .unwrap_or_default(),
+        }
+    }
+
     /// Notes a value that is of the wrong kind.
     pub fn wrong<T>(&mut self, name: &str, value: &Value, wanted: &str) -> Option<T> {
         let message = format!("`{name}` is {}, not {wanted}", shown(value));

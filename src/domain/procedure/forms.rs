@@ -19,6 +19,8 @@ pub enum Shape {
     Count(u32, u32),
     /// An object; its texts have placeholders.
     Object,
+    /// A list of objects.
+    Objects,
     /// A path into a variable.
     Path,
     /// The id of a step, or `end`.
@@ -89,6 +91,11 @@ pub const DEFINITION: &[Field] = &[
         "display_name",
         Shape::Text,
         "what people call the procedure",
+    ),
+    may(
+        "scenarios",
+        Shape::Objects,
+        "what must come out before it is published",
     ),
     may(
         "slug",

@@ -75,6 +75,7 @@ impl Definition {
         );
         let (description, stated) = (fields.text("description"), fields.text("slug"));
         let slug = slug(&mut fields, stated, display_name);
+        let scenarios = fields.objects("scenarios");
         let steps: Vec<Option<Step>> = (0..written.len())
             .map(|place| step(written, place, &ids, &mut faults))
             .collect();
@@ -87,6 +88,7 @@ impl Definition {
                     trigger_description: trigger.to_owned(),
                     description: description.map(str::to_owned),
                     steps,
+                    scenarios,
                     text,
                 })
             }
@@ -390,6 +392,7 @@ steps:
             Shape::Choice(names) => names()[0].into(),
             Shape::Count(from, _) => from.into(),
             Shape::Object => json!({"a": "{{b}}"}),
+            Shape::Objects => json!([{}]),
             Shape::Path => "order.eligible".into(),
             Shape::Step => "end".into(),
             Shape::Text | Shape::Template | Shape::Value => "text".into(),

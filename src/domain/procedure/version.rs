@@ -6,13 +6,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Definition, Fault};
+use super::{Definition, Fault, lexical::Triggers};
 use crate::domain::{nearest::did_you_mean, time::Timestamp};
 
 /// The number of a draft.
@@ -31,9 +31,6 @@ pub struct Version {
     pub source: Source,
     /// The definition, as it was written.
     pub definition: Value,
-    /// Scenarios that must come out as they say before it is published.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub scenarios: Vec<Value>,
     /// When it last changed.
     pub changed_at: Timestamp,
     /// Who changed it: `kind:id`.
@@ -111,9 +108,18 @@ pub struct Procedures {
     pub stopped: BTreeMap<(String, i64), String>,
     /// The slugs whose active version a file says.
     pub of_files: BTreeSet<String>,
+    triggers: OnceLock<Triggers>,
 }
 
 impl Procedures {
+    /// Begins with nothing, as of a position.
+    pub fn at(changed: i64) -> Self {
+        Self {
+            changed,
+            ..Self::default()
+        }
+    }
+
     /// Gives what a run of a slug begins with.
     ///
     /// *Errors*: why none does, in words.
@@ -127,6 +133,18 @@ impl Procedures {
             Some(why) => Err(format!("`{slug}` is stopped: {why}")),
             None => Ok(found),
         }
+    }
+
+    /// Gives what the triggers of the active procedures are found by.
+    pub fn triggers(&self) -> &Triggers {
+        self.triggers.get_or_init(|| {
+            let active = self.active.iter();
+            Triggers::of(active.map(|(slug, published)| {
+                let definition = &published.definition;
+                let description = definition.trigger_description.as_str();
+                (slug.as_str(), definition.display_name.as_str(), description)
+            }))
+        })
     }
 
     /// Tells why a version was stopped, if it was.
@@ -145,6 +163,7 @@ impl Procedures {
             stopped,
             ..
         } = &published.version;
+        self.triggers = OnceLock::new();
         let newest = self.newest.entry(slug.clone()).or_default();
         *newest = (*newest).max(*version);
         let place = (slug.clone(), *version);
@@ -183,7 +202,6 @@ mod tests {
                 "display_name": "Refund", "trigger_description": "When a refund is wanted",
                 "steps": [{"id": "a", "type": "message", "content": "x"}],
             }),
-            scenarios: Vec::new(),
             changed_at: Timestamp::default(),
             changed_by: "agent:dana".to_owned(),
             stopped: None,

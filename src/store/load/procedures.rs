@@ -150,10 +150,7 @@ fn read(connection: &mut Connection, changed: i64) -> Result<Procedures, StoreEr
         .order((procedures::slug, procedures::version))
         .select(procedures::body)
         .load(c)?);
-    let mut all = Procedures {
-        changed,
-        ..Procedures::default()
-    };
+    let mut all = Procedures::at(changed);
     for body in bodies {
         if let Some(published) = published(&body)? {
             all.put(&published);
