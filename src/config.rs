@@ -60,6 +60,7 @@ pub use self::{
     limits::Limits,
     outbound::Outbound,
     policy::PolicySection,
+    procedures::read_procedure_files,
     retention::Retention,
     texts::read_texts,
     tickets::Tickets,

@@ -17,3 +17,4 @@ pub mod mapping_trial;
 mod matching;
 pub mod scenarios;
 pub mod simulate;
+pub mod verify;

@@ -116,6 +116,7 @@ fn validate(args: &Args, files: &[PathBuf]) -> Result<(), Failure> {
     let names = Names {
         catalogue: &house.catalogue,
         roles: &house.config.roles,
+        has_mail: house.config.notices.mail.is_some(),
     };
     let (mut is_good, mut reports) = (true, Vec::new());
     for file in files {

@@ -1,12 +1,32 @@
-//! `[procedures]`: how procedures run.
+//! `[procedures]`: how procedures run; and the files of the folder `procedures/`.
 //!
-//! Read by `root`; it goes into `decide`'s settings, so a reload takes it over.
+//! The section is read by `root`; it goes into `decide`'s settings, so a reload takes it over.
 
-use super::section::Section;
+use std::{collections::BTreeMap, io, path::Path};
+
+use super::{section::Section, texts::read_texts};
 use crate::domain::{
     procedure::{Conduct, Matcher},
     time::Span,
 };
+
+/// The endings of files that hold a procedure.
+const ENDINGS: [&str; 3] = ["json", "yaml", "yml"];
+
+/// Reads the files of a folder of procedures, by their names with the ending; `None` where there is no folder.
+///
+/// *Errors*: when the folder or a file is there and cannot be read.
+pub fn read_procedure_files(folder: &Path) -> io::Result<Option<BTreeMap<String, String>>> {
+    if !folder.is_dir() {
+        return Ok(None);
+    }
+    let mut files = BTreeMap::new();
+    for ending in ENDINGS {
+        let texts = read_texts(folder, ending)?.into_iter();
+        files.extend(texts.map(|(name, text)| (format!("{name}.{ending}"), text)));
+    }
+    Ok(Some(files))
+}
 
 const MATCHERS: [(&str, Matcher); 2] = [("lexical", Matcher::Lexical), ("off", Matcher::Off)];
 /// The shortest time that a run can be given.

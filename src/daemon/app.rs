@@ -139,6 +139,7 @@ impl App {
             "unchanged"
         };
         metrics::counter!(telemetry::POLICY_RELOADS, "outcome" => outcome).increment(1);
+        self.publish_files().await;
         if !loaded.held.is_empty() {
             let fault = ReloadFault::Config(loaded.held.clone());
             self.report_rejected(&fault).await;
@@ -238,7 +239,7 @@ impl App {
     }
 
     /// Has something decided that the house itself states.
-    async fn state_of_house(&self, kind: &str, verb: Arc<dyn Decide>) {
+    pub(super) async fn state_of_house(&self, kind: &str, verb: Arc<dyn Decide>) {
         if let Err(error) = self.record(kind, "policy", verb, &Entry::house()).await {
             tracing::warn!(%error, "{kind} was not published");
         }

@@ -81,6 +81,7 @@ pub async fn start(config: Config, folders: Folders, clock: Clock) -> Result<Run
     house.dispatch.take(&unsent);
     house.dispatch.adopt(own);
     house.poster.adopt(posting);
+    app.publish_files().await;
     let intake_task = house.begin_work(&app, &tasks, &stop);
     tasks.spawn(sealer::run(app.clone(), key, stop.clone()));
     Ok(Running {

@@ -54,7 +54,7 @@ pub(super) async fn run(app: App, folders: Vec<PathBuf>, stop: CancellationToken
 fn concerns(event: &notify::Event) -> bool {
     let is_text = |path: &PathBuf| {
         let ending = Path::extension(path).and_then(|ending| ending.to_str());
-        ending.is_none_or(|ending| ["rhai", "toml"].contains(&ending))
+        ending.is_none_or(|ending| ["json", "rhai", "toml", "yaml", "yml"].contains(&ending))
     };
     !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(is_text)
 }

@@ -208,7 +208,7 @@ mod tests {
     fn what_is_planned_is_marked() {
         let document = document();
         assert_eq!(
-            document["paths"]["/v1/procedures"]["get"]["x-planned"],
+            document["paths"]["/v1/policy/shadow"]["get"]["x-planned"],
             true
         );
         assert!(

@@ -43,6 +43,18 @@ const NAMED: &[(&str, &str)] = &[
         "{id: text, name?: text, email?: text, phone?: text, segment?: text, tier?: text, locale?: text}",
     ),
     (
+        "procedure",
+        r#"{slug: text, stage: "draft"|"active"|"archived", version: integer, display_name: text, trigger_description: text, source: text, changed_at: time, changed_by: text, draft_differs: boolean, stopped?: text, definition?: any, draft?: any, versions?: [object]}"#,
+    ),
+    (
+        "procedure_version",
+        r#"{slug: text, version: integer, stage: "draft"|"active"|"archived", source: text, definition?: object, changed_at: time, changed_by: text, stopped?: text, faults?: [object]}"#,
+    ),
+    (
+        "run",
+        r#"{run_id: text, procedure: text, version: integer, conversation_id: text, actor: actor, state: "awaiting_action"|"awaiting_input"|"cancelled"|"completed"|"escalated"|"failed", step: text, variables: object, wait: integer, tries: integer, steps_done: integer, request_id?: text, early?: text, started_at: time, updated_at: time, ends_at: time, reason?: text, trail: [{step: text, at: time, did: text}]}"#,
+    ),
+    (
         "delegation",
         "{delegation_id: text, from: text, from_roles: [text], to: text, scope: {actions?: [text], channels?: [text], segments?: [text], amount?: number}, starts_at: time, ends_at: time, reason?: text, created_at: time, revoked_at?: time}",
     ),

@@ -9,6 +9,7 @@ mod channels;
 mod customers;
 mod delegations;
 mod intake;
+mod procedures;
 mod reports;
 mod requests;
 mod seals;

@@ -22,6 +22,7 @@ use crate::domain::{
         ApiCall, Definition, Fault, Gate, Goto, InternalAction, Step, StepKind, Target, Weight,
     },
     run::StatedBy,
+    ticket::Priority,
 };
 
 /// A variable that no step fills.
@@ -44,6 +45,10 @@ const NO_ROLE: &str = "PV-PROC-018";
 const CUSTOMERS_WORD: &str = "PV-PROC-019";
 /// A name that a step must not fill.
 const RESERVED: &str = "PV-PROC-020";
+/// A mail without a server to send it by.
+const NO_MAIL: &str = "PV-PROC-021";
+/// A value that an internal action does not take.
+const BAD_VALUE: &str = "PV-PROC-022";
 
 /// Every code of this module with its remedy.
 pub const CODES: &[(&str, &str)] = &[
@@ -75,6 +80,11 @@ pub const CODES: &[(&str, &str)] = &[
         "Look the value up in a system of your own, or have people approve the step.",
     ),
     (RESERVED, "Choose another name for the variable."),
+    (
+        NO_MAIL,
+        "Name the mail server of the house in `[notices.mail]`; procedures send by it.",
+    ),
+    (BAD_VALUE, "Give the parameter a value that it takes."),
 ];
 
 /// What there is to name.
@@ -84,6 +94,8 @@ pub struct Names<'a> {
     pub catalogue: &'a Catalogue,
     /// The roles.
     pub roles: &'a Roles,
+    /// Whether there is a mail server.
+    pub has_mail: bool,
 }
 
 /// Checks a definition: everything that is wrong or doubtful, errors first.
@@ -213,6 +225,7 @@ impl Check<'_> {
             );
             return;
         };
+        self.values(place, action);
         let known: Vec<&str> = internal.params.iter().map(|(name, _)| *name).collect();
         let required = internal
             .params
@@ -220,6 +233,24 @@ impl Check<'_> {
             .filter(|(_, is_required)| *is_required);
         let required: Vec<&str> = required.map(|(name, _)| *name).collect();
         self.params(place, &action.params, (&known, &required), false);
+    }
+
+    /// Looks at what an internal action needs beyond its parameters' names.
+    fn values(&mut self, place: usize, action: &InternalAction) {
+        if action.action == "send_email" && !self.names.has_mail {
+            let message = "there is no `[notices.mail]` to send it by".to_owned();
+            let what = What(NO_MAIL, Weight::Error, "action");
+            self.note(place, &what, message, None);
+        }
+        let stated = action.params.get("priority").and_then(Value::as_str);
+        if let Some(stated) = stated.filter(|stated| !stated.contains("{{"))
+            && Priority::parse(stated).is_none()
+        {
+            let names = Priority::ALL.map(Priority::as_str);
+            let what = What(BAD_VALUE, Weight::Error, "params");
+            let message = format!("`{stated}` is no priority");
+            self.note(place, &what, message, one_of(&stated.to_lowercase(), names));
+        }
     }
 
     fn params(
@@ -413,6 +444,7 @@ mod tests {
         let names = Names {
             catalogue: &Catalogue::default(),
             roles: &Roles::default(),
+            has_mail: false,
         };
         let faults = check(&definition, &names);
         let lines: Vec<String> = faults

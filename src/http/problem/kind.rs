@@ -42,6 +42,8 @@ pub enum Kind {
     Store,
     /// A fault of Provost itself.
     Internal,
+    /// A procedure that cannot be published, or read.
+    ProcedureRejected,
 }
 
 /// What is known of a kind.
@@ -74,7 +76,7 @@ impl Class {
 }
 
 /// Every kind, in the order of the enum and of the codes.
-const CLASSES: [Class; 17] = [
+const CLASSES: [Class; 18] = [
     class(Kind::BadRequest, StatusCode::BAD_REQUEST, "bad-request", "The request cannot be read")
         .code("PV-HTTP-001", "Read `detail`: it names the parameter, header or byte that could not be read; `/openapi.json` lists what the path takes."),
     class(Kind::InvalidEvent, StatusCode::BAD_REQUEST, "invalid-event", "An event is not valid")
@@ -109,6 +111,8 @@ const CLASSES: [Class; 17] = [
         .code("PV-HTTP-016", "Look at the daemon's log for the database's error. Nothing was stored; the same request can be sent again."),
     class(Kind::Internal, StatusCode::INTERNAL_SERVER_ERROR, "internal", "A fault of Provost itself")
         .code("PV-HTTP-017", "This is a defect. The daemon's log has an entry at the level `error` from the same moment; report it with that."),
+    class(Kind::ProcedureRejected, StatusCode::UNPROCESSABLE_ENTITY, "procedure-rejected", "The procedure is at fault")
+        .code("PV-HTTP-018", "`errors` names every fault with its step, its place (a JSON pointer) and a hint; `provost explain CODE` says more about each. What is published stays as it is."),
 ];
 
 /// The codes of this module, each with what to do about it.

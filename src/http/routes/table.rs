@@ -15,7 +15,7 @@ use crate::{
     http::{
         actions, anomalies, approvals, asyncapi, audit, channels, comments, conversations,
         customers, delegations, escalations, events, export, intake, leads, openapi, parked,
-        policy, reports, requests, results, sla, status, story, tickets,
+        policy, procedures, reports, requests, results, runs, sla, status, story, tickets,
     },
 };
 
@@ -80,6 +80,8 @@ const TAKEN: &str =
 const EXPLAINED: &str = "{ticket_id?: text, approval_id?: text, request_id?: text, number?: integer, subject?: text, clocks: [{metric: text, cycle: integer, state: text, due_at: time, due_at_local?: text, timezone?: text, consumed_ms: integer, target_ms: integer, intervals: [{from: time, to: time, why: text, date?: text, name?: text, counted_ms: integer, from_local?: text, to_local?: text}], transitions: [{at: time, at_local?: text, kind: text, state: text, elapsed_ms: integer, target_ms: integer, due_before?: time, due_at: time, due_at_local?: text, policy: text, policy_version: text, calendar: text, calendar_version: text, event: text}], fault?: text}]}";
 const REPINNED: &str = "{preview: boolean, tickets: integer, clocks: integer, moved: integer, complete: boolean, items: [{ticket_id: text, number: integer, metric: text, cycle: integer, state: text, from: object, to?: object, due_before: time, due_after?: time, target_before_ms: integer, target_after_ms?: integer, breached: boolean}], next?: text}";
 const REPORT: &str = "{from?: time, to: time, by?: text, timezone?: text, items: [{action?: text, asked?: integer, denied?: integer, denied_by_code?: object, approved?: integer, approved_by?: object, rejected?: integer, cancelled?: integer, succeeded?: integer, failed?: integer, unknown?: integer, reversed?: integer, count?: integer, met?: integer, breached?: integer, attainment?: number, average_elapsed_ms?: integer, p90_elapsed_ms?: integer}], total?: object}";
+
+const SIMULATED: &str = "{state?: text, step: text, reason?: text, path: [{step: text, at: time, did: text}], messages: [text], variables: object, approvals: [{step: text, approvers: [text], summary: text}], requests: [{step: text, action: text, params: object, state: text}], fault?: text}";
 
 /// Every route of the contract, and what Provost adds to it.
 pub const ROUTES: &[Route] = &[
@@ -264,21 +266,80 @@ pub const ROUTES: &[Route] = &[
     Route::new(Post, "/v1/delegations/{id}/revocation", REVOKE, "Takes a delegation back before its end: whoever made it, or who may operate.")
         .answers(200, "delegation")
         .by(|| routing::post(delegations::revoke)),
-    Route::new(Get, "/v1/procedures", VIEW, "Procedures.").query(PAGE).answers(200, LISTING),
-    Route::new(Post, "/v1/procedures", EDIT, "Makes a procedure, as a draft.").takes("object"),
+    Route::new(Get, "/v1/procedures", VIEW, "Procedures by slug: what is active of each, and whether its draft differs.")
+        .query(PAGE)
+        .answers(200, "{items: [procedure], next?: text}")
+        .by(|| routing::get(procedures::list)),
+    Route::new(Post, "/v1/procedures", EDIT, "Makes a procedure, as a draft.")
+        .takes("object")
+        .answers(201, "procedure_version")
+        .by(|| routing::post(procedures::create)),
     Route::new(Get, "/v1/procedures/catalogue", CATALOGUE, "What can be started: active slugs with their triggers.")
-        .answers(200, LISTING),
-    Route::new(Get, "/v1/procedures/{slug}", VIEW, "A procedure."),
-    Route::new(Get, "/v1/procedures/{slug}/versions/{n}", VIEW, "A version of a procedure."),
-    Route::new(Put, "/v1/procedures/{slug}", EDIT, "Replaces the draft of a procedure.").takes("object"),
-    Route::new(Post, "/v1/procedures/{slug}/publish", PUBLISH, "Publishes the draft as a new version."),
-    Route::new(Post, "/v1/procedures/{slug}/archive", PUBLISH, "Archives a procedure."),
-    Route::new(Post, "/v1/procedures/{slug}/validate", EDIT, "Validates the draft."),
-    Route::new(Post, "/v1/procedures/{slug}/simulate", SIMULATE, "Runs it with scripted inputs and mocked answers.")
-        .takes("{inputs: any, mocks: object, approvals: object}"),
-    Route::new(Get, "/v1/runs", VIEW, "Runs of procedures.").query(PAGE).answers(200, LISTING),
-    Route::new(Get, "/v1/runs/{id}", LOOK_OR_ASK, "A run."),
-    Route::new(Post, "/v1/runs/{id}/cancel", WORK, "Calls a run off.").takes("{reason?: text}"),
+        .answers(200, "{items: [{slug: text, version: integer, display_name: text, trigger_description: text}], next?: text}")
+        .by(|| routing::get(procedures::catalogue)),
+    Route::new(Get, "/v1/procedures/{slug}", VIEW, "A procedure: what is active, its draft, its versions.")
+        .answers(200, "procedure")
+        .by(|| routing::get(procedures::show)),
+    Route::new(Get, "/v1/procedures/{slug}/versions/{n}", VIEW, "A version of a procedure; 0 is the draft.")
+        .answers(200, "procedure_version")
+        .by(|| routing::get(procedures::show_version)),
+    Route::new(Put, "/v1/procedures/{slug}", EDIT, "Replaces the draft of a procedure.")
+        .takes("object")
+        .answers(200, "procedure_version")
+        .by(|| routing::put(procedures::replace)),
+    Route::new(Post, "/v1/procedures/{slug}/publish", PUBLISH, "Publishes the draft as a new version, once nothing stands against it and its scenarios hold.")
+        .answers(200, "procedure_version")
+        .by(|| routing::post(procedures::publish)),
+    Route::new(Post, "/v1/procedures/{slug}/archive", PUBLISH, "Archives a procedure: no run begins with it any more.")
+        .answers(200, "procedure")
+        .by(|| routing::post(procedures::archive)),
+    Route::new(Post, "/v1/procedures/{slug}/validate", EDIT, "Tells everything that is wrong or doubtful about the draft.")
+        .answers(200, "{ok: boolean, faults: [object], scenarios: [object]}")
+        .by(|| routing::post(procedures::validate)),
+    Route::new(Post, "/v1/procedures/{slug}/simulate", SIMULATE, "Runs the draft with scripted inputs, answers and decisions, without any effect.")
+        .takes("{inputs?: [text], mocks?: object, approvals?: object, variables?: object, customer?: object, channel?: text}")
+        .answers(200, SIMULATED)
+        .by(|| routing::post(procedures::simulate)),
+    Route::new(Get, "/v1/procedures/{slug}/diff", VIEW, "What differs between two versions; 0 is the draft.")
+        .query(&[p("from", "integer", "The older one."), p("to", "integer", "The newer one.")])
+        .answers(200, "{from: integer, to: integer, changes: [object]}")
+        .by(|| routing::get(procedures::compare)),
+    Route::new(Post, "/v1/procedures/{slug}/versions/{n}/stop", PUBLISH, "Stops a version: no run begins or goes on with it.")
+        .takes("{reason: text}")
+        .answers(200, "procedure_version")
+        .by(|| routing::post(procedures::stop)),
+    Route::new(Post, "/v1/procedures/{slug}/versions/{n}/release", PUBLISH, "Lets a stopped version go on.")
+        .answers(200, "procedure_version")
+        .by(|| routing::post(procedures::release)),
+    Route::new(Post, "/v1/procedures/{slug}/migrate", PUBLISH, "Moves runs that wait for an answer to another version; a preview unless `preview` is false.")
+        .takes("{to: integer, preview?: boolean, limit?: integer, after?: text}")
+        .answers(200, "{preview: boolean, to: integer, moved: integer, items: [{run_id: text, conversation_id: text, step: text, from: integer, reason?: text}], next?: text}")
+        .by(|| routing::post(runs::migrate)),
+    Route::new(Get, "/v1/runs", VIEW, "Runs of procedures, the newest first.")
+        .query(&[
+            LIMIT,
+            AFTER,
+            p("procedure", "text", "Only those of this procedure."),
+            p("state", r#""awaiting_action"|"awaiting_input"|"cancelled"|"completed"|"escalated"|"failed""#, "Only those that stand so."),
+            p("conversation", "text", "Only those in this conversation."),
+        ])
+        .answers(200, "{items: [run], next?: text}")
+        .by(|| routing::get(runs::list)),
+    Route::new(Post, "/v1/runs", REQUEST, "Starts a procedure in a conversation.")
+        .takes("{procedure: text, conversation_id: text, variables?: object}")
+        .answers(201, "run")
+        .by(|| routing::post(runs::start)),
+    Route::new(Get, "/v1/runs/{id}", LOOK_OR_ASK, "A run: where it stands, what it knows, and what each step did.")
+        .answers(200, "run")
+        .by(|| routing::get(runs::show)),
+    Route::new(Post, "/v1/runs/{id}/cancel", CANCEL, "Calls a run off.")
+        .takes("{reason?: text}")
+        .answers(200, "run")
+        .by(|| routing::post(runs::cancel)),
+    Route::new(Post, "/v1/runs/{id}/replay", SIMULATE, "Runs what was recorded of a run through the draft, a version, or a given definition, without any effect.")
+        .takes("{version?: integer, definition?: object}")
+        .answers(200, "{recorded: object, replayed: object, differences: [text]}")
+        .by(|| routing::post(runs::replay)),
     Route::new(Get, "/v1/audit", VIEW, "The audit log, the newest entry first.")
         .query(&[
             LIMIT,

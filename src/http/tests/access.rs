@@ -61,9 +61,15 @@ const CASES: &str = "
     POST /v1/procedures/{slug}/archive:
     POST /v1/procedures/{slug}/validate:
     POST /v1/procedures/{slug}/simulate:
+    GET /v1/procedures/{slug}/diff: agent manager viewer
+    POST /v1/procedures/{slug}/versions/{n}/stop:
+    POST /v1/procedures/{slug}/versions/{n}/release:
+    POST /v1/procedures/{slug}/migrate:
     GET /v1/runs: agent manager viewer
+    POST /v1/runs: agent ai manager rule
     GET /v1/runs/{id}: agent ai manager rule viewer
-    POST /v1/runs/{id}/cancel: agent manager rule system
+    POST /v1/runs/{id}/cancel: agent ai manager rule system
+    POST /v1/runs/{id}/replay:
     GET /v1/audit: agent manager viewer
     GET /v1/audit/export: manager
     GET /v1/audit/seals: agent manager viewer
