@@ -62,7 +62,7 @@ pub use deliveries::{ChannelLook, DeliveryFilter};
 pub use erasure::{Blanked, ERASED};
 pub use error::{CODES, StoreError};
 pub use escalations::EscalationFilter;
-pub use fill::Copies;
+pub use fill::{Copies, RunCopies};
 pub use journal::{JournalResults, TimelineEntry, Unpublished};
 pub use parked::ParkedRow;
 pub use policies::SavedPolicy;

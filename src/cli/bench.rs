@@ -15,6 +15,7 @@ mod ground;
 mod helper;
 mod load;
 mod machine;
+mod procedures;
 mod relay;
 mod report;
 mod sla;
@@ -43,6 +44,7 @@ const POLICY: Files<'_> = &[("rules/bench.rhai", include_str!("bench/policy.rhai
   provost bench --amqp amqp://127.0.0.1 --database sqlite:bench.db --rates 500,1000 --output json
   provost bench --amqp amqp://127.0.0.1 --database postgres://provost@127.0.0.1/bench --daemons 2
   provost bench actions --amqp amqp://127.0.0.1 --database sqlite:/var/tmp/bench.db
+  provost bench procedures --amqp amqp://127.0.0.1 --database sqlite:/var/tmp/bench.db
   provost bench sla --amqp amqp://127.0.0.1 --database sqlite:/var/tmp/bench.db
 
 Give it a database of its own and a broker without other work; its queues are named provost.bench.*
@@ -80,6 +82,8 @@ pub struct Args {
 enum Command {
     /// Measure governed actions against the bare system that they call
     Actions(actions::Args),
+    /// Measure procedures: durable steps, answers, parked runs, simulation
+    Procedures(procedures::Args),
     /// Measure SLA clocks: lateness, bursts, and what many that are not due cost
     Sla(sla::Args),
 }
@@ -100,6 +104,7 @@ pub fn main(args: Args) -> ExitCode {
     let done = runtime.block_on(async {
         match &args.command {
             Some(Command::Actions(args)) => actions::run(args).await,
+            Some(Command::Procedures(args)) => procedures::run(args).await,
             Some(Command::Sla(args)) => sla::run(args).await,
             None if args.be_relay => relay::run(&args.ground.amqp, args.events).await,
             None => measure(&args).await,

@@ -1,4 +1,5 @@
-//! Fills tables for a bench: the journal up to some size, and copies of a ticket with its clock.
+//! Fills tables for a bench: the journal up to some size, copies of a ticket with its clock, and copies
+//! of a run that waits.
 
 use diesel::{RunQueryDsl, sql_query, sql_types::BigInt};
 
@@ -86,17 +87,71 @@ impl Copies {
     }
 }
 
+/// Copies of a run with its conversation.
+#[derive(Clone, Debug)]
+pub struct RunCopies {
+    /// Makes their ids differ from those of others.
+    pub label: String,
+    /// The run.
+    pub run_id: String,
+    /// Its conversation.
+    pub conversation_id: String,
+    /// How many.
+    pub count: i64,
+}
+
+impl RunCopies {
+    /// Gives the statements that copy the rows of the numbers in `series`; see [`Copies::statements`].
+    fn statements(&self, series: &str) -> [String; 2] {
+        let Self {
+            label,
+            run_id,
+            conversation_id,
+            ..
+        } = self;
+        let id = format!("'fill-{label}-' || s.p");
+        let of = format!("'fill-{label}-c-' || s.p");
+        [
+            format!(
+                "INSERT INTO subjects (id, version, decided_at, state, channel, customer_id, status, started_at, created) \
+                SELECT {of}, version, decided_at, replace(state, '{run_id}', {id}), channel, customer_id, status, \
+                started_at, created FROM subjects, ({series}) AS s WHERE id = '{conversation_id}'"
+            ),
+            format!(
+                "INSERT INTO runs (run_id, subject, procedure, version, state, due_at, over_at, body) \
+                SELECT {id}, {of}, procedure, version, state, due_at, over_at, \
+                replace(replace(body, '{run_id}', {id}), '{conversation_id}', {of}) \
+                FROM runs, ({series}) AS s WHERE run_id = '{run_id}'"
+            ),
+        ]
+    }
+}
+
 impl Desk {
     /// Copies a ticket with its conversation and its clock.
     pub fn clocks_copy(&mut self, copies: &Copies) -> Result<(), StoreError> {
-        for first in (1..=copies.count).step_by(usize::try_from(SLICE).unwrap_or(1)) {
-            let last = copies.count.min(first + SLICE - 1);
+        self.copy(copies.count, |series| copies.statements(series).into())
+    }
+
+    /// Copies a run with its conversation.
+    pub fn runs_copy(&mut self, copies: &RunCopies) -> Result<(), StoreError> {
+        self.copy(copies.count, |series| copies.statements(series).into())
+    }
+
+    /// Runs statements for the numbers from 1, so many at once.
+    fn copy(
+        &mut self,
+        count: i64,
+        statements: impl Fn(&str) -> Vec<String>,
+    ) -> Result<(), StoreError> {
+        for first in (1..=count).step_by(usize::try_from(SLICE).unwrap_or(1)) {
+            let last = count.min(first + SLICE - 1);
             self.transact(|connection| {
                 let series = match connection {
                     Connection::Postgres(_) => POSTGRES_SERIES,
                     Connection::Sqlite(_) => SQLITE_SERIES,
                 };
-                for statement in copies.statements(series) {
+                for statement in statements(series) {
                     on!(connection, c => sql_query(&statement)
                         .bind::<BigInt, _>(first)
                         .bind::<BigInt, _>(last)
