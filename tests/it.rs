@@ -44,6 +44,8 @@ mod poison;
 mod policy_faults;
 #[path = "it/postgres_faults.rs"]
 mod postgres_faults;
+#[path = "it/procedures.rs"]
+mod procedures;
 #[path = "it/schedules.rs"]
 mod schedules;
 #[path = "it/shutdown.rs"]

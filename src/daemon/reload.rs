@@ -30,6 +30,7 @@ use crate::{
         time::Timestamp,
     },
     policy::{Fault, Policy, Severity, Sources},
+    procedures::internal::action_names,
     workbench::{case_file, cases},
 };
 
@@ -164,7 +165,7 @@ impl Bundle {
         mut settings: Settings,
         catalogue: Catalogue,
     ) -> Result<Ruling, Vec<Fault>> {
-        settings.directory.actions = catalogue.actions.keys().cloned().collect();
+        settings.directory.actions = action_names(&catalogue);
         settings.catalogue = Arc::new(catalogue);
         let sources = Sources {
             files: self.rules.clone(),

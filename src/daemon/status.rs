@@ -115,6 +115,11 @@ impl Status {
             metrics::counter!(telemetry::SLA_TRANSITIONS, "kind" => kind, "metric" => metric)
                 .increment(1);
         }
+        for run in &sealed.write.runs {
+            let state = run.state.as_str();
+            metrics::counter!(telemetry::RUNS_MOVED, "procedure" => run.procedure.clone(), "state" => state)
+                .increment(1);
+        }
         for rule in &sealed.fired {
             metrics::counter!(telemetry::RULES_FIRED, "rule" => rule.clone()).increment(1);
         }

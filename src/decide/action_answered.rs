@@ -12,7 +12,7 @@ use crate::domain::{
     actor::Actor,
     approval::ApprovalState,
     event::{Reason, Rejection},
-    request::RequestState,
+    request::{Request, RequestState},
     world::Need,
 };
 
@@ -89,7 +89,19 @@ impl Decide for Answered {
             let detail = format!("request `{}` waits for no confirmation", self.request_id);
             return Err(Stop::refuse(Reason::IllegalMove, "data.request_id", detail));
         }
-        if self.answer == Answer::Declined {
+        case.take_consent(request, self.answer == Answer::Confirmed)?;
+        case.ask_rules(None)
+    }
+
+    fn foresees(&self) -> Vec<Need> {
+        vec![Need::Request(self.request_id.clone())]
+    }
+}
+
+impl Case<'_> {
+    /// Takes what the customer says to a request that waits for his word.
+    pub(super) fn take_consent(&mut self, mut request: Request, is_yes: bool) -> Result<(), Stop> {
+        if !is_yes {
             let refusal = Refusal {
                 code: "declined",
                 reason: "the customer declined".to_owned(),
@@ -97,21 +109,14 @@ impl Decide for Answered {
                 errors: Vec::new(),
                 escalates: false,
             };
-            case.deny(request, &refusal, None)?;
-            return case.ask_rules(None);
+            return self.deny(request, &refusal, None);
         }
         let approved = match &request.approval_id {
-            Some(id) => Some(case.named_approval(id)?),
+            Some(id) => Some(self.named_approval(id)?),
             None => None,
         };
         let approved = approved.filter(|known| known.state == ApprovalState::Approved);
-        let mut request = request;
         request.is_confirmed = true;
-        case.pass(request, approved)?;
-        case.ask_rules(None)
-    }
-
-    fn foresees(&self) -> Vec<Need> {
-        vec![Need::Request(self.request_id.clone())]
+        self.pass(request, approved)
     }
 }

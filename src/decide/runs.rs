@@ -19,11 +19,14 @@ use crate::{
         event::Reason,
         outcome::Change,
         procedure::version::Published,
-        request::Request,
+        request::{Request, RequestState},
         run::{MOST_BYTES, Run, RunState, StatedBy},
         world::Need,
     },
-    procedures::interpret::{self, Acted, Ground, Move},
+    procedures::{
+        answer,
+        interpret::{self, Acted, Ground, Move},
+    },
 };
 
 /// What the customer is told who is handed to a person.
@@ -189,7 +192,15 @@ impl Case<'_> {
         let Some(run) = self.active_run()? else {
             return Ok(false);
         };
-        self.move_run(run, |ground, run| interpret::hear(ground, run, text))?;
+        let asked = match &run.request_id {
+            Some(id) if run.state == RunState::AwaitingAction => self.request(id)?,
+            _ => None,
+        };
+        let asked = asked.filter(|request| request.state == RequestState::AwaitingConfirmation);
+        match (asked, answer::consent(text)) {
+            (Some(request), Some(is_yes)) => self.take_consent((*request).clone(), is_yes)?,
+            _ => self.move_run(run, |ground, run| interpret::hear(ground, run, text))?,
+        }
         Ok(true)
     }
 

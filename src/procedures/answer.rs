@@ -19,6 +19,12 @@ const CANCEL: [&str; 8] = [
     "stop",
 ];
 
+/// Words that say yes, and words that say no, in lower case.
+const YES: [&str; 12] = [
+    "confirm", "ja", "ok", "okay", "oui", "si", "sim", "sure", "sì", "sí", "y", "yes",
+];
+const NO: [&str; 6] = ["n", "nein", "no", "non", "nope", "não"];
+
 /// Why an answer is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerFault {
@@ -59,8 +65,19 @@ pub fn read(
 
 /// Tells whether the customer wants to end the procedure: the word alone, whatever its case.
 pub fn is_cancel(text: &str) -> bool {
-    let words = text.trim().trim_end_matches(['.', '!']).to_lowercase();
-    CANCEL.contains(&words.as_str())
+    CANCEL.contains(&alone(text).as_str())
+}
+
+/// Tells what the customer says to what he is asked to confirm; `None`: neither yes nor no.
+pub fn consent(text: &str) -> Option<bool> {
+    let word = alone(text);
+    let is_yes = YES.contains(&word.as_str());
+    (is_yes || NO.contains(&word.as_str())).then_some(is_yes)
+}
+
+/// Gives what is said, without case and the signs at its end.
+fn alone(text: &str) -> String {
+    text.trim().trim_end_matches(['.', '!']).to_lowercase()
 }
 
 fn number(text: &str) -> Option<Value> {
@@ -181,6 +198,19 @@ mod tests {
         // Without a country only an international number says where it is.
         assert!(read("030 901820", Validation::Phone, None).is_err());
         assert!(read("+4930901820", Validation::Phone, None).is_ok());
+    }
+
+    #[test]
+    fn a_word_alone_is_a_yes_or_a_no() {
+        for text in ["Yes!", "ja", " OK. ", "Sí"] {
+            assert_eq!(consent(text), Some(true), "{text}");
+        }
+        for text in ["no", "Nein."] {
+            assert_eq!(consent(text), Some(false), "{text}");
+        }
+        for text in ["yes, but later", "no idea", "", "maybe"] {
+            assert_eq!(consent(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! is the call of an address that a step gives itself.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, LazyLock},
 };
 
@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::{
     action::{Action, BuiltIn, Performer},
+    catalogue::Catalogue,
     integration::{MAIL, SEND},
     schema::Schema,
 };
@@ -81,6 +82,14 @@ pub const INTERNAL: &[Internal] = &[
 /// Gives the internal action of a name.
 pub fn internal(name: &str) -> Option<&'static Internal> {
     INTERNAL.iter().find(|internal| internal.name == name)
+}
+
+/// Gives the names of all actions that rules may be about: those of a catalogue, and Provost's own.
+pub fn action_names(catalogue: &Catalogue) -> BTreeSet<String> {
+    let listed = catalogue.actions.keys().map(String::as_str);
+    let internal = INTERNAL.iter().map(|internal| internal.name);
+    let all = listed.chain(internal).chain([API_CALL]);
+    all.map(str::to_owned).collect()
 }
 
 /// Gives an action that Provost has without a file: an internal one, or [`API_CALL`].

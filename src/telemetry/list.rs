@@ -77,6 +77,7 @@ metrics! {
     POLICY_RELOADS = "provost_policy_reloads_total" Kind::Counter, ["outcome"], "Attempts to load the policy: loaded, unchanged or rejected.";
     ESCALATIONS_RAISED = "provost_escalations_raised_total" Kind::Counter, ["trigger"], "Escalations raised, by trigger.";
     TICKETS_CREATED = "provost_tickets_created_total" Kind::Counter, [], "Tickets created.";
+    RUNS_MOVED = "provost_runs_total" Kind::Counter, ["procedure", "state"], "Runs of procedures that came to wait or to an end, by procedure and state.";
     SLA_TRANSITIONS = "provost_sla_transitions_total" Kind::Counter, ["kind", "metric"], "What happened to SLA clocks, by kind and metric.";
     TIMER_LATE_SECONDS = "provost_timer_late_seconds" SECONDS, [], "Time from the instant that a timer was set for to its decision.";
     ATTEMPTS_ENDED = "provost_attempts_total" Kind::Counter, ["integration", "fate"], "Attempts at executions that ended, by integration and fate.";

@@ -401,7 +401,7 @@ mod tests {
         };
         let catalogue = read_catalogue(&catalogue, &ground).catalogue;
         let mut settings = default_settings();
-        settings.directory.actions = catalogue.actions.keys().cloned().collect();
+        settings.directory.actions = crate::procedures::internal::action_names(&catalogue);
         settings.catalogue = std::sync::Arc::new(catalogue);
         let policy = Policy::load(&sources, &settings.directory).unwrap_or_else(|faults| {
             panic!("{}", crate::workbench::check::render(&faults, &sources))

@@ -134,6 +134,12 @@ impl Rig {
         self.place.write(&format!("config-one/{name}"), content);
     }
 
+    /// Removes a file below the configuration.
+    pub(crate) fn remove(&self, name: &str) {
+        let path = self.place.path().join("config-one").join(name);
+        std::fs::remove_file(path).expect("it was there");
+    }
+
     /// Starts the daemon and waits until it is ready.
     pub(crate) async fn start(&self) -> Daemon {
         self.start_as("one", &[]).await

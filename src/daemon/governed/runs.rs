@@ -440,6 +440,29 @@ fn rules_and_actions_start_procedures() {
 }
 
 #[test]
+fn the_customer_confirms_in_his_own_words_what_an_action_asks_first() {
+    let text = r#"
+display_name: Discount
+trigger_description: x
+steps:
+  - { id: off, type: api_call, action: discount, params: { percent: 5, amount: 3 }, response_variable: done }
+  - { id: told, type: message, content: "Done." }
+"#;
+    for (word, kind) in [("Yes!", "action.started"), ("no", "procedure.cancelled")] {
+        let mut desk = with("", text);
+        let out = start(&mut desk, "discount", json!({}));
+        assert_eq!(said(&out), ["Shall I take 5 percent off?"]);
+        assert_eq!(
+            said(&say(&mut desk, "what for?")),
+            [""; 0],
+            "neither yes nor no"
+        );
+        let out = say(&mut desk, word);
+        assert!(out.kinds().contains(&kind), "{word}: {:?}", out.kinds());
+    }
+}
+
+#[test]
 fn the_customers_words_start_what_they_ask_for_and_a_tie_is_asked_about() {
     let other = r#"
 display_name: Order status
