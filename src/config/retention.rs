@@ -21,6 +21,8 @@ pub struct Retention {
     pub deliveries: Span,
     /// Finished requests with their approvals, and what limits have counted.
     pub requests: Span,
+    /// Runs of procedures that are over, with the values that they held.
+    pub runs: Span,
 }
 
 impl Default for Retention {
@@ -32,6 +34,7 @@ impl Default for Retention {
             clocks: Span::from_secs(400 * 86_400),
             deliveries: Span::from_secs(90 * 86_400),
             requests: Span::from_secs(400 * 86_400),
+            runs: Span::from_secs(400 * 86_400),
         }
     }
 }
@@ -46,6 +49,7 @@ impl Retention {
             clocks: section.span("clocks", default.clocks),
             deliveries: section.span("deliveries", default.deliveries),
             requests: section.span("requests", default.requests),
+            runs: section.span("runs", default.runs),
         };
         section.end();
         read

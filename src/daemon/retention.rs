@@ -42,6 +42,7 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
             (Part::Deliveries, now.minus(retention.deliveries)),
             (Part::Requests, now.minus(retention.requests)),
             (Part::Approvals, now.minus(retention.requests)),
+            (Part::Runs, now.minus(retention.runs)),
         ];
         let audit = retention.audit.map(|span| now.minus(span));
         times.extend(audit.map(|before| (Part::Audit, before)));
@@ -77,6 +78,7 @@ enum Part {
     Requests,
     Approvals,
     Budgets,
+    Runs,
 }
 
 async fn prune(
@@ -104,6 +106,7 @@ async fn prune(
                 Part::Requests => desk.requests_prune(before, SLICE),
                 Part::Approvals => desk.approvals_prune(before, SLICE),
                 Part::Budgets => desk.budgets_prune(before, now),
+                Part::Runs => desk.runs_prune(before, SLICE),
             })
             .await?;
         total += deleted;
