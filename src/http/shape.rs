@@ -86,7 +86,7 @@ const NAMED: &[(&str, &str)] = &[
     ),
     (
         "request",
-        "{request_id: text, subject: text, action: text, params: object, actor: actor, customer_id?: text, state: text, requested_at: time, updated_at: time, checks?: [object], flagged_by?: [text], reserved?: [object], approval_id?: text, attempts: integer, output?: any, code?: text, reason?: text, reverses?: text, reversals?: [object]}",
+        "{request_id: text, subject: text, action: text, params: object, actor: actor, customer_id?: text, state: text, requested_at: time, updated_at: time, checks?: [object], flagged_by?: [text], reserved?: [object], approval_id?: text, attempts: integer, output?: any, code?: text, reason?: text, reverses?: text, reversals?: [object], step?: object}",
     ),
     (
         "result",
