@@ -1,4 +1,4 @@
-//! Timers: clocks and approvals whose time has come, as inputs.
+//! Timers: clocks, approvals and runs of procedures whose time has come, as inputs.
 //!
 //! Timers are rows: what is due is found by its instant, so that a look costs what is due and
 //! not what runs, and a daemon that comes later finds what one before it left. Due timers are
@@ -20,10 +20,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{app::App, intake::Receipt};
 use crate::{
-    decide::{ApprovalDue, ClockDue, Input},
+    decide::{ApprovalDue, ClockDue, Input, RunDue},
     domain::{
         approval::Approval,
         ids::SubjectId,
+        run::Run,
         time::{Span, Timestamp},
     },
     policy::Schedule,
@@ -100,6 +101,7 @@ fn by_subject(mut due: Vec<Due>) -> Vec<Vec<Due>> {
 enum Timer {
     Clocks(DueOwner),
     Approval(Box<Approval>),
+    Run(Box<Run>),
 }
 
 impl Timer {
@@ -110,6 +112,7 @@ impl Timer {
                 approval.approval_id.clone(),
                 approval.due_at().unwrap_or_default(),
             ),
+            Self::Run(run) => (run.run_id.clone(), run.due_at().unwrap_or_default()),
         }
     }
 
@@ -120,6 +123,7 @@ impl Timer {
                 Some(ClockDue::input(source, of, due.due_at, again))
             }
             Self::Approval(approval) => ApprovalDue::input(source, approval, again),
+            Self::Run(run) => RunDue::input(source, run, again),
         }
     }
 }
@@ -171,11 +175,14 @@ impl Timers {
         let most = MOST.saturating_add(i64::try_from(self.stuck.len()).unwrap_or(MOST));
         let read = self.app.store.read(move |reader| {
             let clocks = reader.clocks_due(now, most)?;
-            Ok((clocks, reader.approvals_due(now, most)?))
+            let approvals = reader.approvals_due(now, most)?;
+            Ok((clocks, approvals, reader.runs_due(now, most)?))
         });
-        let (clocks, approvals) = read.await?;
+        let (clocks, approvals, runs) = read.await?;
         let approvals = approvals.into_iter().map(Box::new).map(Timer::Approval);
-        let timers = clocks.into_iter().map(Timer::Clocks).chain(approvals);
+        let runs = runs.into_iter().map(Box::new).map(Timer::Run);
+        let timers = clocks.into_iter().map(Timer::Clocks);
+        let timers = timers.chain(approvals).chain(runs);
         let due: Vec<Due> = timers.filter_map(|timer| self.due(&timer, now)).collect();
         let count = due.len();
         let ended = stream::iter(by_subject(due))
@@ -248,8 +255,12 @@ impl Timers {
         // What is no longer due needs no memory.
         self.stuck.retain(|_, (_, until)| until.plus(REST.1) > now);
         let next = self.app.store.read(|reader| {
-            let approvals = reader.approvals_next()?;
-            Ok(reader.clocks_next()?.into_iter().chain(approvals).min())
+            let next = [
+                reader.clocks_next()?,
+                reader.approvals_next()?,
+                reader.runs_next()?,
+            ];
+            Ok(next.into_iter().flatten().min())
         });
         match next.await {
             Ok(Some(at)) if at > now => {

@@ -2,8 +2,8 @@
 //!
 //! Everything is at hand, so that a [`Need`] is answered at once; what a decision
 //! asks of the house is decided right after it, at most [`MAX_DEPTH`] deep; the
-//! clock moves only when it is told to, and schedules, approvals and SLA clocks come due on
-//! its way. Actions are started and never answered: no system is within reach.
+//! clock moves only when it is told to, and schedules, approvals, runs of
+//! procedures and SLA clocks come due on its way. Actions are started and never answered: no system is within reach.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     decide::{
-        ApprovalDue, ClockDue, Decision, Entry, Input, MAX_DEPTH, Settings, decide, due_event,
+        ApprovalDue, ClockDue, Decision, Entry, Input, MAX_DEPTH, RunDue, Settings, decide,
+        due_event,
     },
     domain::{
         budget::{Budget, BudgetKey},
@@ -119,7 +120,7 @@ impl<'a> BenchWorld<'a> {
     }
 
     /// Moves the clock on to `until` and decides what comes due on the way, in order: schedules,
-    /// then approvals that wait, then clocks.
+    /// then approvals that wait, then runs that have lasted as long as they may, then clocks.
     pub fn advance(&mut self, until: Timestamp) -> Result<Trail, Rejection> {
         let mut trail = Trail::default();
         loop {
@@ -127,15 +128,18 @@ impl<'a> BenchWorld<'a> {
             let schedules = schedules.filter_map(|schedule| schedule.next_after(self.now));
             let approvals = self.world.approvals.values().flatten();
             let approvals = approvals.filter_map(|approval| approval.due_at());
+            let runs = self.world.runs.values().flatten();
+            let runs = runs.filter_map(|run| run.due_at());
             let clocks = self.world.clocks.values().flatten();
             let clocks = clocks.filter_map(|clock| clock.wake_at);
-            let next = schedules.chain(approvals).chain(clocks);
+            let next = schedules.chain(approvals).chain(runs).chain(clocks);
             let Some(at) = next.filter(|at| *at <= until).min() else {
                 break;
             };
             // Several may fall on one instant; each is found before the clock stands on it.
             let mut due = self.schedules_due(at)?;
             due.extend(self.approvals_due(at));
+            due.extend(self.runs_due(at));
             due.extend(self.clocks_due(at));
             self.now = self.now.max(at);
             for input in due {
@@ -162,6 +166,17 @@ impl<'a> BenchWorld<'a> {
         let source = &self.settings.source;
         let mut due: Vec<Input> = due
             .filter_map(|approval| ApprovalDue::input(source, approval, None))
+            .collect();
+        due.sort_by(|one, other| one.event.id.cmp(&other.event.id));
+        due
+    }
+
+    fn runs_due(&self, at: Timestamp) -> Vec<Input> {
+        let runs = self.world.runs.values().flatten();
+        let due = runs.filter(|run| run.due_at().is_some_and(|due_at| due_at <= at));
+        let source = &self.settings.source;
+        let mut due: Vec<Input> = due
+            .filter_map(|run| RunDue::input(source, run, None))
             .collect();
         due.sort_by(|one, other| one.event.id.cmp(&other.event.id));
         due

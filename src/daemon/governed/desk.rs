@@ -20,7 +20,7 @@ use crate::{
         channel::Notices,
         conversation::Conversation,
         directory::Directory,
-        event::{Event, Trace},
+        event::{Event, Rejection, Trace},
         execution::{Ended, Execution, Joined},
         ids::SubjectId,
         outcome::Change,
@@ -355,6 +355,14 @@ impl Desk {
         self.now = self.now.plus(span);
     }
 
+    /// Moves the clock on and has decided what comes due on the way.
+    pub(super) fn wait(&mut self, span: Span) -> Out {
+        let until = self.now.plus(span);
+        let out = self.at_bench(|bench| bench.advance(until));
+        self.now = until;
+        out
+    }
+
     /// Gives the time.
     pub(super) fn now(&self) -> Timestamp {
         self.now
@@ -522,9 +530,16 @@ impl Desk {
     }
 
     fn decide(&mut self, input: &Input) -> Out {
+        self.at_bench(|bench| bench.decide(input))
+    }
+
+    fn at_bench(
+        &mut self,
+        work: impl FnOnce(&mut BenchWorld<'_>) -> Result<Trail, Rejection>,
+    ) -> Out {
         let world = std::mem::take(&mut self.world);
         let mut bench = BenchWorld::over(&self.policy, &self.settings, world, self.now);
-        let Trail { outputs, .. } = bench.decide(input).expect("decided");
+        let Trail { outputs, .. } = work(&mut bench).expect("decided");
         self.world = bench.world().clone();
         Out(outputs)
     }

@@ -407,16 +407,34 @@ fn a_run_ends_on_its_version_unless_it_is_moved_or_stopped() {
 fn a_run_that_lasts_too_long_is_handed_over() {
     let mut desk = with("", REFUND);
     start(&mut desk, "refund", json!({}));
-    let id = run(&desk).run_id.clone();
-    let look = |desk: &mut Desk| desk.about(SubjectId::from("c1"), RunDue { run_id: id.clone() });
-    assert!(look(&mut desk).kinds().is_empty());
-    desk.pass_time(Span::from_secs(31 * 86_400));
-    let out = look(&mut desk);
-    assert!(
-        out.kinds().contains(&"procedure.failed"),
-        "{:?}",
-        out.kinds()
-    );
+    let run_id = run(&desk).run_id.clone();
+    let early = desk.about(SubjectId::from("c1"), RunDue { run_id });
+    assert!(early.kinds().is_empty(), "{:?}", early.kinds());
+    let day = Span::from_secs(86_400);
+    for _ in 0..29 {
+        assert!(desk.wait(day).all("procedure.failed").is_empty());
+    }
+    let out = desk.wait(day);
+    let error = out.text("procedure.failed", "error");
+    assert_eq!(error, "it has lasted 30d");
+    assert_eq!(out.all("conversation.transfer").len(), 1);
+    assert_eq!(out.one("conversation.escalated")["trigger"], "procedure");
+    assert_eq!(run(&desk).updated_at, run(&desk).ends_at);
+    assert!(desk.wait(day).kinds().is_empty(), "once");
+}
+
+#[test]
+fn a_run_whose_time_is_up_takes_back_what_it_asked_of_people() {
+    let mut desk = with("", REFUND);
+    desk.settings_mut().procedures.max_age = Span::from_secs(3_600);
+    let call = up_to_call(&mut desk);
+    let out = desk.ended(&call, 1, answered(200, json!({"refundable": true})));
+    let id = out.text("approval.requested", "approval_id");
+    let out = desk.wait(Span::from_secs(3_600));
+    assert_eq!(out.text("approval.cancelled", "approval_id"), id);
+    assert_eq!(out.text("procedure.failed", "error"), "it has lasted 1h");
+    assert_eq!(desk.state(&awaited(&desk)), RequestState::Cancelled);
+    assert_eq!(run(&desk).state, RunState::Failed);
 }
 
 #[test]
