@@ -29,7 +29,10 @@ impl Decide for CustomerErased {
             conversation.customer = Arc::default();
             conversation.attributes = Arc::default();
             conversation.analysis = Arc::default();
+            conversation.choice.clear();
         }
+        // What it has been told is blanked, so it has nothing to go on with.
+        case.end_run("the person was erased")?;
         case.about(&self.customer);
         let mut effect = self.effect.clone();
         effect.insert("effect".to_owned(), "customer_erased".into());

@@ -108,7 +108,8 @@ pub fn hear(ground: &Ground<'_>, run: &mut Run, text: &str) -> Vec<Move> {
 /// Ends a run that nobody wants any more.
 pub fn withdraw(run: &mut Run, why: &str, now: Timestamp) -> Move {
     let step = run.step.clone();
-    run.pass(&step, why.to_owned(), now);
+    // Why is somebody's own words, which go with the person.
+    run.pass(&step, "withdrawn".to_owned(), now);
     end(run, RunState::Cancelled, why, now);
     Move::End
 }

@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     config::{CatalogueSources, Env, Ground, Tickets, read_catalogue},
     decide::{
-        ApprovalDue, Decide, DelegationMade, DelegationRevoked, Entry, ExecutionEnded,
-        ExecutionJoined, Input, RequestResolved, Settings,
+        ApprovalDue, CustomerErased, Decide, DelegationMade, DelegationRevoked, Entry,
+        ExecutionEnded, ExecutionJoined, Input, RequestResolved, Settings,
     },
     domain::{
         access::{Roles, Verb},
@@ -498,6 +498,14 @@ impl Desk {
     pub(super) fn due(&mut self, id: &str) -> Out {
         self.house(ApprovalDue {
             approval_id: id.to_owned(),
+        })
+    }
+
+    /// Erases a person from the conversation.
+    pub(super) fn erase(&mut self, customer: &str) -> Out {
+        self.house(CustomerErased {
+            customer: customer.to_owned(),
+            effect: Map::new(),
         })
     }
 

@@ -419,7 +419,6 @@ fn a_run_that_lasts_too_long_is_handed_over() {
     assert_eq!(error, "it has lasted 30d");
     assert_eq!(out.all("conversation.transfer").len(), 1);
     assert_eq!(out.one("conversation.escalated")["trigger"], "procedure");
-    assert_eq!(run(&desk).updated_at, run(&desk).ends_at);
     assert!(desk.wait(day).kinds().is_empty(), "once");
 }
 
@@ -435,6 +434,39 @@ fn a_run_whose_time_is_up_takes_back_what_it_asked_of_people() {
     assert_eq!(out.text("procedure.failed", "error"), "it has lasted 1h");
     assert_eq!(desk.state(&awaited(&desk)), RequestState::Cancelled);
     assert_eq!(run(&desk).state, RunState::Failed);
+}
+
+#[test]
+fn nothing_goes_on_with_what_an_erased_person_has_said() {
+    let mut desk = with("", REFUND);
+    let call = up_to_call(&mut desk);
+    let out = desk.ended(&call, 1, answered(200, json!({"refundable": true})));
+    let id = out.text("approval.requested", "approval_id");
+    let out = desk.erase("ada");
+    let error = out.text("procedure.cancelled", "error");
+    assert_eq!(error, "the person was erased");
+    assert_eq!(out.text("approval.cancelled", "approval_id"), id);
+    let shown = format!("{out:?}");
+    for stated in ["Ada", "4711", "broken"] {
+        assert!(!shown.contains(stated), "`{stated}` in {shown}");
+    }
+    assert_eq!(run(&desk).state, RunState::Cancelled);
+    assert_eq!(desk.conversation().run, None);
+    assert_eq!(desk.state(&awaited(&desk)), RequestState::Cancelled);
+    let late = desk.vote(&id, "approve", agent("dana", &["agent"]));
+    assert!(late.all("ticket.created").is_empty());
+    assert_eq!(said(&say(&mut desk, "4712")), [""; 0]);
+}
+
+#[test]
+fn a_call_that_ends_after_the_person_was_erased_moves_nothing() {
+    let mut desk = with("", REFUND);
+    let call = up_to_call(&mut desk);
+    desk.erase("ada");
+    let out = desk.ended(&call, 1, answered(200, json!({"refundable": true})));
+    assert!(out.all("approval.requested").is_empty());
+    assert_eq!(run(&desk).state, RunState::Cancelled);
+    assert!(!run(&desk).variables.contains_key("order"));
 }
 
 #[test]
