@@ -153,6 +153,12 @@ impl Procedures {
         why.map(String::as_str)
     }
 
+    /// Knows that a version is there, whatever it says.
+    pub fn count(&mut self, version: &Version) {
+        let newest = self.newest.entry(version.slug.clone()).or_default();
+        *newest = (*newest).max(version.version);
+    }
+
     /// Takes in a version that was read or has changed.
     pub fn put(&mut self, published: &Arc<Published>) {
         let Version {
@@ -164,8 +170,7 @@ impl Procedures {
             ..
         } = &published.version;
         self.triggers = OnceLock::new();
-        let newest = self.newest.entry(slug.clone()).or_default();
-        *newest = (*newest).max(*version);
+        self.count(&published.version);
         let place = (slug.clone(), *version);
         match stopped {
             Some(why) => drop(self.stopped.insert(place, why.clone())),

@@ -22,9 +22,11 @@ use crate::{
     },
 };
 
-/// Versions that were read, each once, and what was published when they were.
+/// Versions that were read, each once, and all that was published; both hold until something differs.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Shelf {
+    /// The newest change when they were read.
+    changed: i64,
     published: Option<Arc<Procedures>>,
     versions: HashMap<(String, i64), Arc<Published>>,
 }
@@ -47,10 +49,14 @@ pub(in crate::store) fn load(
     world: &mut World,
 ) -> Result<(), StoreError> {
     let mut ids = BTreeSet::new();
+    let is_of_shelf = |need: &Need| matches!(need, Need::Procedures | Need::Version(..));
+    if needs.iter().any(is_of_shelf) {
+        shelf.look(connection)?;
+    }
     for need in needs {
         match need {
             Need::Procedures => {
-                world.procedures = Some(shelf.published(connection)?);
+                world.procedures = Some(shelf.all(connection)?);
             }
             Need::Run(id) => drop(ids.insert(id.as_str())),
             Need::Version(slug, version) => {
@@ -98,23 +104,36 @@ fn load_runs(
 }
 
 impl Shelf {
-    /// Gives all that is published, read again only where something differs.
+    /// Gives all that is published.
     pub(in crate::store) fn published(
         &mut self,
         connection: &mut Connection,
     ) -> Result<Arc<Procedures>, StoreError> {
+        self.look(connection)?;
+        self.all(connection)
+    }
+
+    /// Forgets everything where something differs. A version differs too: by its stage, and by why it was
+    /// stopped.
+    fn look(&mut self, connection: &mut Connection) -> Result<(), StoreError> {
         let changed: Option<i64> = on!(connection, c => procedures::table
             .select(diesel::dsl::max(procedures::changed))
             .get_result(c)?);
         let changed = changed.unwrap_or(0);
-        if let Some(known) = self
-            .published
-            .as_ref()
-            .filter(|known| known.changed == changed)
-        {
+        if self.changed != changed {
+            *self = Self {
+                changed,
+                ..Self::default()
+            };
+        }
+        Ok(())
+    }
+
+    fn all(&mut self, connection: &mut Connection) -> Result<Arc<Procedures>, StoreError> {
+        if let Some(known) = &self.published {
             return Ok(Arc::clone(known));
         }
-        let read = Arc::new(read(connection, changed)?);
+        let read = Arc::new(read(connection, self.changed)?);
         self.published = Some(Arc::clone(&read));
         Ok(read)
     }
@@ -133,7 +152,7 @@ impl Shelf {
             .get_result(c)
             .optional()?);
         let Some(body) = body else { return Ok(None) };
-        let Some(published) = published(&body)? else {
+        let Some(published) = published(document("procedures", &body)?) else {
             return Ok(None);
         };
         if self.versions.len() >= MOST_VERSIONS {
@@ -152,7 +171,10 @@ fn read(connection: &mut Connection, changed: i64) -> Result<Procedures, StoreEr
         .load(c)?);
     let mut all = Procedures::at(changed);
     for body in bodies {
-        if let Some(published) = published(&body)? {
+        let version: Version = document("procedures", &body)?;
+        // Its number is taken, even where it reads no more.
+        all.count(&version);
+        if let Some(published) = published(version) {
             all.put(&published);
         }
     }
@@ -160,14 +182,13 @@ fn read(connection: &mut Connection, changed: i64) -> Result<Procedures, StoreEr
 }
 
 /// Reads a version; one that an older form of definitions had and that reads no more is `None`.
-fn published(body: &str) -> Result<Option<Arc<Published>>, StoreError> {
-    let version: Version = document("procedures", body)?;
+fn published(version: Version) -> Option<Arc<Published>> {
     let (slug, number) = (version.slug.clone(), version.version);
     match Published::read(version) {
-        Ok(published) => Ok(Some(Arc::new(published))),
+        Ok(published) => Some(Arc::new(published)),
         Err(faults) => {
             tracing::warn!(slug, version = number, fault = %faults[0], "a kept definition cannot be read");
-            Ok(None)
+            None
         }
     }
 }
