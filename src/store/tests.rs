@@ -38,6 +38,7 @@ mod faults;
 mod finished;
 mod histories;
 mod lists;
+mod procedures;
 mod races;
 mod schedules;
 mod seals;
