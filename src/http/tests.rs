@@ -12,6 +12,7 @@ mod intake;
 mod procedures;
 mod reports;
 mod requests;
+mod runs;
 mod seals;
 mod sla;
 mod story;
