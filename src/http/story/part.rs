@@ -45,6 +45,8 @@ pub(super) struct Cause {
     pub(super) told: Vec<String>,
     /// Why the conversation was handed to a person.
     pub(super) transfer: Option<String>,
+    /// Why the run of a procedure was ended before its end.
+    pub(super) run_ended: Option<String>,
 }
 
 impl Cause {
@@ -64,13 +66,14 @@ impl Cause {
             reason: text(&data["reason"]),
             told: of("message.send", "text").collect(),
             transfer: of("conversation.transfer", "reason").next(),
+            run_ended: of("procedure.cancelled", "error").next(),
         }
     }
 }
 
 /// Tells at a glance whether an entry may be about a request at all.
 pub(super) fn may_concern(body: &str) -> bool {
-    ["request_id", "approval_id", "\"event\""]
+    ["request_id", "approval_id", "run_id", "\"event\""]
         .iter()
         .any(|word| body.contains(word))
 }
@@ -92,12 +95,17 @@ fn id(effect: &Value, name: &str) -> Option<String> {
 pub(super) struct Known {
     request_id: String,
     approvals: BTreeSet<String>,
+    /// The run whose step it is, or that it has started.
+    run_id: Option<String>,
 }
 
 impl Known {
     /// Knows a request.
     pub(super) fn of(request: &Request) -> Self {
+        let step = request.step.as_ref().map(|step| step.run_id.clone());
+        let output = request.output.as_ref();
         Self {
+            run_id: step.or_else(|| id(output?, "run_id")),
             request_id: request.request_id.clone(),
             approvals: request.approval_id.iter().cloned().collect(),
         }
@@ -154,8 +162,11 @@ impl Known {
         if let Some(id) = effect["request_id"].as_str() {
             return Some(id == self.request_id || effect["reverses"] == *self.request_id);
         }
-        let approval = effect["approval_id"].as_str();
-        approval.map(|id| self.approvals.contains(id))
+        if let Some(id) = effect["approval_id"].as_str() {
+            return Some(self.approvals.contains(id));
+        }
+        let run = effect["run_id"].as_str();
+        run.map(|id| self.run_id.as_deref() == Some(id))
     }
 
     /// Tells whether an entry without effects is the refusal of something about the request.

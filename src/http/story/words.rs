@@ -130,7 +130,7 @@ impl Story<'_> {
                 effect["value"],
                 effect["expected"]
             ),
-            _ => return None,
+            _ => return of_run(entry, effect).or_else(|| of_version(effect)),
         })
     }
 
@@ -177,6 +177,9 @@ impl Story<'_> {
             }
             "action_cancelled" if entry.body.action == "action.cancelled" => {
                 format!("{who} withdrew it{}", because(stated))
+            }
+            "action_cancelled" if kept == Some("procedure") => {
+                "It was withdrawn with its procedure.".to_owned()
             }
             "action_cancelled" => "It was withdrawn: the conversation was over.".to_owned(),
             "reversal_requested" => {
@@ -239,6 +242,67 @@ impl Story<'_> {
     }
 }
 
+/// Says what became of a run of a procedure.
+fn of_run(entry: &Entry, effect: &Value) -> Option<String> {
+    let text = |name: &str| effect[name].as_str().unwrap_or_default();
+    let (procedure, version) = (text("procedure"), &effect["version"]);
+    let at = match text("step") {
+        "" => String::new(),
+        step => format!(" at the step `{step}`"),
+    };
+    Some(match text("effect") {
+        "start_procedure" => format!(
+            "The rule `{}` had the procedure `{procedure}` started.",
+            text("rule")
+        ),
+        "procedures_offered" => {
+            let slugs = effect["procedures"].as_array().into_iter().flatten();
+            let slugs = slugs.filter_map(Value::as_str);
+            let slugs: Vec<String> = slugs.map(|slug| format!("`{slug}`")).collect();
+            let slugs = slugs.join(" and ");
+            format!("The customer was asked to choose between the procedures {slugs}.")
+        }
+        "run_started" => format!(
+            "The procedure `{procedure}` began, in version {version}, as {}.",
+            text("run_id")
+        ),
+        "run_completed" => format!("The procedure `{procedure}` came to its end."),
+        "run_cancelled" => {
+            let reason = entry.cause.run_ended.as_ref();
+            let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+            format!("The procedure `{procedure}` was ended{at}{reason}.")
+        }
+        // Why follows with the transfer.
+        "run_escalated" => format!("The procedure `{procedure}` called a person{at}."),
+        "run_failed" => format!("The procedure `{procedure}` could not go on{at}."),
+        "run_moved" => format!("The procedure `{procedure}` was moved to version {version}{at}."),
+        _ => return None,
+    })
+}
+
+/// Says what became of a version of a procedure.
+fn of_version(effect: &Value) -> Option<String> {
+    let text = |name: &str| effect[name].as_str().unwrap_or_default();
+    let it = format!(
+        "Version {} of the procedure `{}`",
+        effect["version"],
+        text("procedure")
+    );
+    Some(match text("effect") {
+        "procedure_drafted" => {
+            format!(
+                "A draft of the procedure `{}` was written.",
+                text("procedure")
+            )
+        }
+        "procedure_published" => format!("{it} was published."),
+        "procedure_archived" => format!("{it} was archived."),
+        "version_stopped" => format!("{it} was stopped: {}.", text("reason")),
+        "version_released" => format!("{it} may go on again."),
+        _ => return None,
+    })
+}
+
 /// Says who asked for what.
 fn asked(request: &Request) -> String {
     let params: Vec<String> = request
@@ -259,7 +323,11 @@ fn asked(request: &Request) -> String {
         format!(", as {},", request.actor.roles.join(" and "))
     };
     let who = name(&request.actor);
-    format!("{who}{roles} asked for `{}`{with}{undoes}.", request.action)
+    let step = request.step.as_ref().map_or_else(String::new, |of| {
+        format!(", the step `{}` of `{}`", of.step, of.procedure)
+    });
+    let action = &request.action;
+    format!("{who}{roles} asked for `{action}`{step}{with}{undoes}.")
 }
 
 /// Names somebody.

@@ -38,6 +38,9 @@ fn entry(minute: u32, actor: &Value, action: &str, rest: Value) -> (AuditBody, O
         let results: Vec<Value> = told
             .map(|text| json!({"type": "message.send", "data": {"text": text}}))
             .collect();
+        let more = ["conversation.transfer", "procedure.cancelled"].into_iter();
+        let more = more.filter_map(|kind| Some(json!({"type": kind, "data": cause.get(kind)?})));
+        let results: Vec<Value> = results.into_iter().chain(more).collect();
         let event = json!({"data": cause});
         Cause::read(&event.to_string(), &json!(results).to_string())
     });
@@ -265,4 +268,125 @@ fn the_story_of_a_request_that_was_rejected_and_of_one_that_was_withdrawn() {
     2026-11-20T08:02:00Z The approval apr_2 was called off (withdrawn).
     2026-11-20T08:02:00Z mia withdrew it: not needed.
     "#);
+}
+
+/// What the audit log has of a run.
+fn of_run(effect: &str, run_id: &str) -> Value {
+    json!({"effect": effect, "run_id": run_id, "procedure": "money_back", "version": 2, "step": "open"})
+}
+
+/// A request that is the step of a run, and its beginning.
+fn step(state: &str, reason: &str) -> (Request, (AuditBody, Option<Cause>)) {
+    let step = json!({
+        "run_id": "run_1", "procedure": "money_back", "version": 2, "step": "open",
+        "does": "catalogue", "level": "require",
+    });
+    let request = request(&json!({"state": state, "step": step, "params": {}, "reason": reason}));
+    let house = json!({"kind": "system", "id": "provost"});
+    let asked =
+        json!({"effect": "approval_requested", "request_id": "r-1", "approval_id": "apr_1"});
+    let asked = entry(0, &house, "procedure.step", json!({"effects": [asked]}));
+    (request, asked)
+}
+
+#[test]
+fn the_story_of_a_step_tells_what_became_of_its_run_and_of_no_other() {
+    let mia = json!({"kind": "agent", "id": "mia"});
+    let customer = json!({"kind": "customer", "id": "cus-1"});
+    let denied = json!({"effect": "action_denied", "request_id": "r-1", "code": "rejected"});
+    let (request, asked) = step("denied", "too much");
+    let rejected = vec![
+        asked,
+        entry(
+            1,
+            &mia,
+            "conversation.message",
+            json!({"effects": [of_run("run_cancelled", "run_2")]}),
+        ),
+        entry(
+            2,
+            &mia,
+            "approval.decided",
+            json!({"effects": [denied, of_run("run_escalated", "run_1"), of_run("run_started", "run_3")], "cause": {"conversation.transfer": {"reason": "procedure `money_back`: too much"}}}),
+        ),
+    ];
+    let rejected = tell(&request, &[], rejected);
+    let called_off =
+        json!({"effect": "approval_cancelled", "approval_id": "apr_1", "reason": "procedure"});
+    let withdrawn = json!({"effect": "action_cancelled", "request_id": "r-1"});
+    let (request, asked) = step("cancelled", "procedure");
+    let ended = entry(
+        1,
+        &customer,
+        "conversation.message",
+        json!({"effects": [of_run("run_cancelled", "run_1"), called_off, withdrawn], "cause": {"procedure.cancelled": {"error": "the customer cancelled"}}}),
+    );
+    let both = [rejected, tell(&request, &[], vec![asked, ended])];
+    insta::assert_snapshot!(both.join("\n\n"), @r#"
+    2026-11-20T08:00:00Z bot (AI), as ai, asked for `refund`, the step `open` of `money_back`.
+    2026-11-20T08:00:00Z It waits for the approval apr_1.
+    2026-11-20T08:02:00Z It was denied (rejected): too much.
+    2026-11-20T08:02:00Z The procedure `money_back` called a person at the step `open`.
+    2026-11-20T08:02:00Z The conversation was handed to a person: procedure `money_back`: too much.
+
+    2026-11-20T08:00:00Z bot (AI), as ai, asked for `refund`, the step `open` of `money_back`.
+    2026-11-20T08:00:00Z It waits for the approval apr_1.
+    2026-11-20T08:01:00Z The procedure `money_back` was ended at the step `open`: the customer cancelled.
+    2026-11-20T08:01:00Z The approval apr_1 was called off (procedure).
+    2026-11-20T08:01:00Z It was withdrawn with its procedure.
+    "#);
+}
+
+#[test]
+fn the_story_of_what_starts_a_procedure_tells_how_far_it_came_at_once() {
+    let bot = json!({"kind": "ai", "id": "bot"});
+    let own = |effect: &str| json!({"effect": effect, "request_id": "r-1"});
+    let started =
+        json!({"effect": "start_procedure", "rule": "Late parcels", "procedure": "parcel"});
+    let offered = json!({"effect": "procedures_offered", "procedures": ["parcel", "refund"]});
+    let kinds = ["run_started", "run_moved", "run_failed", "run_completed"];
+    let mut effects = vec![own("action_started")];
+    effects.extend(kinds.map(|kind| of_run(kind, "run_1")));
+    effects.extend([own("action_succeeded"), started, offered]);
+    let begun = request(&json!({"output": {"run_id": "run_1"}, "params": {}}));
+    let story = vec![entry(
+        0,
+        &bot,
+        "action.requested",
+        json!({"effects": effects}),
+    )];
+    insta::assert_snapshot!(tell(&begun, &[], story), @r#"
+    2026-11-20T08:00:00Z bot (AI), as ai, asked for `refund`.
+    2026-11-20T08:00:00Z It was begun.
+    2026-11-20T08:00:00Z The procedure `money_back` began, in version 2, as run_1.
+    2026-11-20T08:00:00Z The procedure `money_back` was moved to version 2 at the step `open`.
+    2026-11-20T08:00:00Z The procedure `money_back` could not go on at the step `open`.
+    2026-11-20T08:00:00Z The procedure `money_back` came to its end.
+    2026-11-20T08:00:00Z It was done; what came back: {"run_id":"run_1"}.
+    2026-11-20T08:00:00Z The rule `Late parcels` had the procedure `parcel` started.
+    2026-11-20T08:00:00Z The customer was asked to choose between the procedures `parcel` and `refund`.
+    "#);
+}
+
+#[test]
+fn what_becomes_of_a_version_is_told() {
+    let effect = |kind: &str| json!({"effect": kind, "procedure": "refund", "version": 2, "reason": "it pays twice"});
+    let kinds = [
+        "procedure_drafted",
+        "procedure_published",
+        "procedure_archived",
+        "version_stopped",
+        "version_released",
+    ];
+    let told: Vec<String> = kinds
+        .iter()
+        .filter_map(|kind| super::of_version(&effect(kind)))
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @"
+    A draft of the procedure `refund` was written.
+    Version 2 of the procedure `refund` was published.
+    Version 2 of the procedure `refund` was archived.
+    Version 2 of the procedure `refund` was stopped: it pays twice.
+    Version 2 of the procedure `refund` may go on again.
+    ");
 }
