@@ -122,11 +122,7 @@ impl Gathered {
             Change::ExecutionOver(id) => {
                 self.executions.insert(id.clone(), None);
             }
-            Change::Procedure(published) => {
-                let version = &published.version;
-                let place = (version.slug.clone(), version.version);
-                self.procedures.insert(place, Arc::clone(published));
-            }
+            Change::Procedure(published) => self.publish(published),
             Change::Run(run) => {
                 self.runs.insert(run.run_id.clone(), Arc::clone(run));
             }
@@ -149,6 +145,12 @@ impl Gathered {
             | Change::Transition(_)
             | Change::Unpark(_) => {}
         }
+    }
+
+    fn publish(&mut self, published: &Arc<Published>) {
+        let version = &published.version;
+        let place = (version.slug.clone(), version.version);
+        self.procedures.insert(place, Arc::clone(published));
     }
 
     fn deliver(&mut self, delivery: &Arc<Delivery>, is_new: bool) {

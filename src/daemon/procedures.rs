@@ -28,6 +28,7 @@ use crate::{
             version::{Published, Source, Stage, Version},
         },
     },
+    store::Reader,
     workbench::{
         simulate::{Ground, Script, Simulated, simulate},
         verify::{Verified, verify},
@@ -126,7 +127,7 @@ impl App {
     }
 
     async fn take_files(&self, files: &BTreeMap<String, String>) -> Result<(), FileFault> {
-        let before = self.store.read(|reader| reader.published()).await?;
+        let before = self.store.read(Reader::published).await?;
         let (mut errors, mut slugs) = (Vec::new(), BTreeSet::new());
         for (file, text) in files {
             let verified = self.verify_procedure(Definition::parse(text));

@@ -183,7 +183,7 @@ impl Case<'_> {
             json!({"variables": run.values()}),
         );
         self.record_run("run_started", &run);
-        self.move_run(run, |ground, run| interpret::begin(ground, run))?;
+        self.move_run(run, interpret::begin)?;
         Ok(run_id)
     }
 

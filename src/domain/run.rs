@@ -176,10 +176,11 @@ impl Run {
     }
 
     /// Gives it without everything that somebody has stated, as it is kept of a person who was erased.
+    #[must_use]
     pub fn blanked(self) -> Self {
         let mut actor = self.actor;
         if actor.kind == ActorKind::Customer {
-            actor.id = "(erased)".to_owned();
+            "(erased)".clone_into(&mut actor.id);
         }
         Self {
             actor,

@@ -345,10 +345,7 @@ impl World {
             | Change::Tally(_) => self.apply_to_actions(change),
             Change::Clock(clock) => self.put_clock(clock),
             Change::Procedure(published) => self.put_version(published),
-            Change::Run(run) => {
-                let id = run.run_id.clone();
-                self.runs.insert(id, Some(Arc::clone(run)));
-            }
+            Change::Run(run) => self.put_run(run),
             Change::TeamTurn(team) => {
                 if let Some(load) = self.teams.get_mut(team) {
                     load.turn += 1;
@@ -375,6 +372,11 @@ impl World {
         if let Some(all) = &mut self.procedures {
             Arc::make_mut(all).put(published);
         }
+    }
+
+    fn put_run(&mut self, run: &Arc<Run>) {
+        let id = run.run_id.clone();
+        self.runs.insert(id, Some(Arc::clone(run)));
     }
 
     fn put_clock(&mut self, clock: &Arc<Clock>) {

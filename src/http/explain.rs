@@ -126,8 +126,7 @@ fn load(reader: &mut Reader, need: &Need, world: &mut World) -> Result<(), Store
             world.messages.insert(id.clone(), found);
         }
         Need::Team(team) => {
-            let load = team_load(reader, team)?;
-            world.teams.insert(team.clone(), load);
+            world.teams.insert(team.clone(), team_load(reader, team)?);
         }
         Need::Request(id) => {
             let found = reader.request(id)?.map(Arc::new);
@@ -152,9 +151,8 @@ fn load(reader: &mut Reader, need: &Need, world: &mut World) -> Result<(), Store
         }
         Need::Version(slug, version) => {
             let found = reader.procedure_version(slug, *version)?;
-            let found = found
-                .and_then(|found| Published::read(found).ok())
-                .map(Arc::new);
+            let found = found.and_then(|found| Published::read(found).ok());
+            let found = found.map(Arc::new);
             world.versions.insert((slug.clone(), *version), found);
         }
         // These are read together, beside.

@@ -28,6 +28,7 @@ use crate::{
         },
     },
     procedures::diff::diff,
+    store::Reader,
     workbench::{simulate::Script, verify::Verified},
 };
 
@@ -87,7 +88,7 @@ fn whole(version: &Version) -> Value {
 
 /// Gives the active procedures with their triggers, for the platform's AI.
 pub(super) async fn catalogue(State(api): State<Api>) -> Result<Json<Value>, Problem> {
-    let all: Arc<Procedures> = api.read(|reader| reader.published()).await?;
+    let all: Arc<Procedures> = api.read(Reader::published).await?;
     let live = all.active.values().filter(|published| {
         let version = &published.version;
         all.why_stopped(&version.slug, version.version).is_none()

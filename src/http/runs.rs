@@ -167,16 +167,15 @@ pub(super) async fn replay(
     extract::Json(wanted): extract::Json<Replay>,
 ) -> Result<Json<Value>, Problem> {
     let run = find(&api, &id).await?;
-    let text = match wanted.definition {
-        Some(text) => text,
-        None => {
-            let (slug, number) = (run.procedure.clone(), wanted.version.unwrap_or(DRAFT));
-            let found = api
-                .read(move |reader| reader.procedure_version(&slug, number))
-                .await?;
-            let absent = || Problem::unknown("version or draft of the procedure", &run.procedure);
-            found.ok_or_else(absent)?.definition
-        }
+    let text = if let Some(text) = wanted.definition {
+        text
+    } else {
+        let (slug, number) = (run.procedure.clone(), wanted.version.unwrap_or(DRAFT));
+        let found = api
+            .read(move |reader| reader.procedure_version(&slug, number))
+            .await?;
+        let absent = || Problem::unknown("version or draft of the procedure", &run.procedure);
+        found.ok_or_else(absent)?.definition
     };
     let definition = Definition::read(text).map_err(super::procedures::rejected)?;
     let replayed = api.app.replay_run(&run, &definition).await?;

@@ -278,26 +278,18 @@ impl<'a> BenchWorld<'a> {
     fn load(&mut self, need: &Need) {
         let world = &mut self.world;
         match need {
-            Need::Escalation(id) => {
-                world.escalations.entry(id.clone()).or_default();
-            }
+            Need::Escalation(id) => drop(world.escalations.entry(id.clone()).or_default()),
             Need::MergeTarget(name) => {
                 let found = ticket_named(world, name);
                 world.merge_targets.insert(name.clone(), found);
             }
-            Need::Messages(subject) => {
-                world.messages.entry(subject.clone()).or_default();
-            }
+            Need::Messages(subject) => drop(world.messages.entry(subject.clone()).or_default()),
             Need::Team(team) => {
                 let load = load_of(world, team);
                 world.teams.entry(team.clone()).or_insert(load);
             }
-            Need::Ticket(id) => {
-                world.tickets.entry(id.clone()).or_default();
-            }
-            Need::Approval(id) => {
-                world.approvals.entry(id.clone()).or_default();
-            }
+            Need::Ticket(id) => drop(world.tickets.entry(id.clone()).or_default()),
+            Need::Approval(id) => drop(world.approvals.entry(id.clone()).or_default()),
             Need::Budget(key, window) => {
                 let budget = budget_of(world, key, *window, self.now);
                 world.budgets.insert(key.clone(), budget);
@@ -305,18 +297,10 @@ impl<'a> BenchWorld<'a> {
             Need::Channel(name) => {
                 world.channels.entry(name.clone()).or_default().is_loaded = true;
             }
-            Need::Clocks(owner) => {
-                world.clocks.entry(owner.clone()).or_default();
-            }
-            Need::Delegations(to) => {
-                world.delegations.entry(to.clone()).or_default();
-            }
-            Need::Execution(id) => {
-                world.executions.entry(id.clone()).or_default();
-            }
-            Need::Request(id) => {
-                world.requests.entry(id.clone()).or_default();
-            }
+            Need::Clocks(owner) => drop(world.clocks.entry(owner.clone()).or_default()),
+            Need::Delegations(to) => drop(world.delegations.entry(to.clone()).or_default()),
+            Need::Execution(id) => drop(world.executions.entry(id.clone()).or_default()),
+            Need::Request(id) => drop(world.requests.entry(id.clone()).or_default()),
             Need::History(ask) => {
                 let since = self.now.minus(ask.window);
                 world.recall(ask.clone(), since, Some(Past::default()));
@@ -325,25 +309,19 @@ impl<'a> BenchWorld<'a> {
                 let tallies = world.tallies.entry(ask.of.clone()).or_default();
                 tallies.keep(None, &ask.hours, &BTreeMap::new());
             }
-            Need::Procedures => {
-                world.procedures.get_or_insert_default();
-            }
-            Need::Run(id) => {
-                world.runs.entry(id.clone()).or_default();
-            }
-            Need::Version(slug, version) => {
-                let place = (slug.clone(), *version);
-                world.versions.entry(place).or_default();
-            }
-            Need::Terms(pin) => {
-                world.terms.entry(pin.clone()).or_default();
-            }
+            Need::Terms(pin) => drop(world.terms.entry(pin.clone()).or_default()),
             Need::TokenOwners => {
                 world.token_owners.get_or_insert_default();
             }
             Need::TicketNumber => {
                 world.numbers.push_back(self.next_number);
                 self.next_number += 1;
+            }
+            Need::Procedures => drop(world.procedures.get_or_insert_default()),
+            Need::Run(id) => drop(world.runs.entry(id.clone()).or_default()),
+            Need::Version(slug, version) => {
+                let place = (slug.clone(), *version);
+                world.versions.entry(place).or_default();
             }
         }
     }

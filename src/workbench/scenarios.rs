@@ -81,9 +81,8 @@ impl Scenario {
     /// *Errors*: what is wrong with it.
     pub fn read(value: &Value) -> Result<Self, String> {
         let mut members = value.as_object().cloned().unwrap_or_default();
-        let name = match members.remove("name") {
-            Some(Value::String(name)) => name,
-            _ => return Err("`name` is missing".to_owned()),
+        let Some(Value::String(name)) = members.remove("name") else {
+            return Err("`name` is missing".to_owned());
         };
         let expect = members.remove("expect").unwrap_or_default();
         let expect = match expect {
@@ -232,7 +231,7 @@ mod tests {
         workbench::cases::default_settings,
     };
 
-    const REFUND: &str = r##"
+    const REFUND: &str = r#"
 display_name: Refund
 trigger_description: When a customer asks for a refund
 steps:
@@ -260,7 +259,7 @@ scenarios:
     mocks: { look: { body: { refundable: true } } }
     approvals: { open: { reject: too late } }
     expect: { state: escalated, reason: "rejected: too late", never: [told] }
-"##;
+"#;
 
     fn held(text: &str) -> Vec<String> {
         let policy = Policy::load(&Sources::default(), &Directory::default()).expect("empty");

@@ -227,11 +227,11 @@ impl Stand<'_> {
         let channel = self.script.channel.as_deref().unwrap_or("web");
         self.deliver(
             "conversation.started",
-            json!({"channel": channel, "customer": customer}),
+            &json!({"channel": channel, "customer": customer}),
         )?;
         self.deliver(
             "procedure.requested",
-            json!({
+            &json!({
                 "procedure": self.definition.slug, "variables": self.script.variables,
                 "actor": Actor::rule("simulation"),
             }),
@@ -259,7 +259,7 @@ impl Stand<'_> {
         let author = json!({"kind": "customer", "id": "customer"});
         self.deliver(
             "conversation.message",
-            json!({"message": {"id": id, "text": text, "author": author}}),
+            &json!({"message": {"id": id, "text": text, "author": author}}),
         )
     }
 
@@ -274,7 +274,7 @@ impl Stand<'_> {
             RequestState::AwaitingConfirmation => {
                 let actor = json!({"kind": "customer", "id": "customer"});
                 let data = json!({"request_id": request.request_id, "actor": actor});
-                self.deliver("action.confirmed", data)
+                self.deliver("action.confirmed", &data)
             }
             RequestState::AwaitingApproval => self.decide(run, &request),
             _ => self.call(run, &request),
@@ -309,7 +309,7 @@ impl Stand<'_> {
         if let Some(reason) = reason {
             data["reason"] = reason.into();
         }
-        self.deliver("approval.decided", data)
+        self.deliver("approval.decided", &data)
     }
 
     fn call(&mut self, run: &Run, request: &Request) -> Result<(), String> {
@@ -337,21 +337,21 @@ impl Stand<'_> {
             },
             at: None,
         };
-        let event = self.event("execution.ended", Value::Null);
+        let event = self.event("execution.ended", &Value::Null);
         let digest = event.digest();
         let verb: Arc<dyn Decide> = Arc::new(ended);
         let input = Input::of(event, digest, verb, &Arc::new(Entry::house()));
         let trail = self.bench.decide(&input).map_err(|fault| fault.detail)?;
-        self.take(trail)
+        self.take(&trail)
     }
 
-    fn deliver(&mut self, kind: &str, data: Value) -> Result<(), String> {
+    fn deliver(&mut self, kind: &str, data: &Value) -> Result<(), String> {
         let event = self.event(kind, data);
         let trail = self.bench.deliver(event).map_err(|fault| fault.detail)?;
-        self.take(trail)
+        self.take(&trail)
     }
 
-    fn event(&mut self, kind: &str, data: Value) -> Event {
+    fn event(&mut self, kind: &str, data: &Value) -> Event {
         self.events += 1;
         Event {
             id: format!("e{}", self.events),
@@ -365,7 +365,7 @@ impl Stand<'_> {
     }
 
     /// Takes what came out: what the customer hears, and why something was refused.
-    fn take(&mut self, trail: Trail) -> Result<(), String> {
+    fn take(&mut self, trail: &Trail) -> Result<(), String> {
         let text = |output: &Output, name: &str| {
             let text = output.data.get(name).and_then(Value::as_str);
             text.unwrap_or_default().to_owned()

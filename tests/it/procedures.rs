@@ -24,7 +24,7 @@ on_both_databases!(
 /// Looks an order up at the stub, pays, opens a ticket.
 fn refund(stub: &Stub, gate: &str) -> String {
     format!(
-        r##"
+        r#"
 display_name: Refund
 trigger_description: When a customer asks for a refund
 steps:
@@ -35,7 +35,7 @@ steps:
   - {{ id: open, type: internal_action, action: create_ticket, approval: {gate}, params: {{ subject: "Refund of {{{{order_id}}}}" }} }}
   - {{ id: told, type: message, content: "Ticket #{{{{ticketId}}}}.", next: end }}
   - {{ id: sorry, type: escalate, reason: "Not eligible." }}
-"##,
+"#,
         stub.url
     )
 }

@@ -7,7 +7,7 @@ use std::{fmt::Write as _, hint::black_box, time::Duration};
 
 use serde_json::{Value, json};
 
-use self::report::{Parked, Report, Steps};
+use self::report::{Parked, Report, Walked};
 use super::{
     daemon::{self, Daemon, Files},
     ground::Ground,
@@ -138,7 +138,7 @@ fn answer(id: &str, subject: &str, number: u64) -> Outgoing {
 }
 
 /// Measures how many steps a second are brought through that wait for nothing.
-async fn steps(client: &Client, args: &Args) -> Result<Option<Steps>, Failure> {
+async fn steps(client: &Client, args: &Args) -> Result<Option<Walked>, Failure> {
     if args.runs == 0 {
         return Ok(None);
     }
@@ -151,7 +151,7 @@ async fn steps(client: &Client, args: &Args) -> Result<Option<Steps>, Failure> {
     let [daemon] = daemon;
     daemon.stop().await?;
     ground.delete(Names::default().sink).await?;
-    let steps = Steps {
+    let steps = Walked {
         runs: args.runs,
         runs_per_second: rate.per_second,
         steps_per_second: rate.per_second * STEPS,

@@ -1,5 +1,10 @@
 //! Procedures under way: what a run says, asks and has done, and how it ends, on a world in memory.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "the tests are read more easily without borrows"
+)]
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -116,6 +121,7 @@ fn up_to_call(desk: &mut Desk) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a long story")]
 fn a_refund_goes_from_the_wish_to_the_approved_ticket() {
     let mut desk = with("", REFUND);
     let out = start(&mut desk, "refund", json!({}));

@@ -13,7 +13,7 @@ use crate::cli::{
 
 /// Runs of three steps that wait for nothing.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Steps {
+pub(super) struct Walked {
     pub(super) runs: u64,
     pub(super) runs_per_second: f64,
     pub(super) steps_per_second: f64,
@@ -23,7 +23,7 @@ pub(super) struct Steps {
     pub(super) resident_mib: u64,
 }
 
-impl fmt::Display for Steps {
+impl fmt::Display for Walked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -62,7 +62,7 @@ pub(super) struct Report {
     pub(super) setting: Setting,
     /// Steps a second on one core.
     pub(super) simulated: f64,
-    pub(super) steps: Option<Steps>,
+    pub(super) steps: Option<Walked>,
     /// How many runs were asked at the same time.
     pub(super) concurrent: u64,
     /// From an answer to the next prompt.
