@@ -75,10 +75,11 @@ impl App {
             stopped: None,
         };
         let subject = procedure_subject(&version.slug);
-        let (kind, needs): (&str, &'static [Verb]) = match stage {
-            Stage::Draft => ("procedure.drafted", &[Verb::Edit]),
-            Stage::Active | Stage::Archived => ("procedure.published", &[Verb::Publish]),
+        let (kind, verb) = match stage {
+            Stage::Draft => ("procedure.drafted", Verb::Edit),
+            Stage::Active | Stage::Archived => ("procedure.published", Verb::Publish),
         };
+        let needs = needs(&version.source, verb);
         let published = Arc::new(Published {
             version,
             definition,
@@ -96,12 +97,13 @@ impl App {
         source: Source,
         by: &Entry,
     ) -> Result<Receipt, SubmitError> {
+        let needs = needs(&source, Verb::Publish);
         let verb: Arc<dyn Decide> = Arc::new(ProcedureArchived {
             slug: slug.to_owned(),
             source,
         });
         let subject = procedure_subject(slug);
-        self.have_decided("procedure.archived", &subject, (verb, &[Verb::Publish]), by)
+        self.have_decided("procedure.archived", &subject, (verb, needs), by)
             .await
     }
 
@@ -130,31 +132,34 @@ impl App {
         let before = self.store.read(Reader::published).await?;
         let (mut errors, mut slugs) = (Vec::new(), BTreeSet::new());
         for (file, text) in files {
-            let verified = self.verify_procedure(Definition::parse(text));
-            report(file, &verified.faults, &mut errors);
             let source = Source::File(file.clone());
-            if let Some(definition) = verified.publishable() {
-                if !slugs.insert(definition.slug.clone()) {
-                    let message = format!("another file says `{}` too", definition.slug);
-                    tracing::error!(file, "{message}");
-                    errors.push(json!({"file": file, "message": message}));
-                    continue;
-                }
+            let read = Definition::parse(text);
+            let is_same = read.as_ref().is_ok_and(|definition| {
                 let known = before.active.get(&definition.slug);
-                let is_same = known.is_some_and(|known| {
+                known.is_some_and(|known| {
                     known.version.definition == definition.text && known.version.source == source
-                });
-                if !is_same {
-                    let how = (Stage::Active, source);
-                    let receipt = self
-                        .write_procedure(definition.clone(), how, &Entry::house())
-                        .await?;
-                    tracing::info!(
-                        file,
-                        procedure = definition.slug,
-                        ?receipt,
-                        "procedure published"
-                    );
+                })
+            });
+            let verified = self.verify_procedure(read);
+            report(file, &verified.faults, is_same, &mut errors);
+            let Some(definition) = verified.publishable() else {
+                continue;
+            };
+            if !slugs.insert(definition.slug.clone()) {
+                let message = format!("another file says `{}` too", definition.slug);
+                tracing::error!(file, "{message}");
+                errors.push(json!({"file": format!("procedures/{file}"), "message": message}));
+                continue;
+            }
+            if !is_same {
+                let how = (Stage::Active, source);
+                let house = Entry::house();
+                let written = self.write_procedure(definition.clone(), how, &house);
+                match written.await? {
+                    Receipt::Refused(rejection) => {
+                        tracing::error!(file, %rejection, "a procedure was not published");
+                    }
+                    _ => tracing::info!(file, procedure = definition.slug, "procedure published"),
                 }
             }
         }
@@ -190,11 +195,22 @@ enum FileFault {
     Submit(#[from] SubmitError),
 }
 
-/// Logs what is wrong with a file; errors are told to others as well.
-fn report(file: &str, faults: &[Fault], errors: &mut Vec<Value>) {
+/// Gives the verb that it takes; a file needs nobody's leave.
+fn needs(source: &Source, verb: Verb) -> &'static [Verb] {
+    match (source, verb) {
+        (Source::File(_), _) => &[],
+        (Source::Api, Verb::Edit) => &[Verb::Edit],
+        (Source::Api, _) => &[Verb::Publish],
+    }
+}
+
+/// Logs what is wrong with a file, what is doubtful only when it is new; errors are told to others as well.
+fn report(file: &str, faults: &[Fault], is_same: bool, errors: &mut Vec<Value>) {
     for fault in faults {
         if fault.severity == Weight::Warning {
-            tracing::warn!(file, "{fault}");
+            if !is_same {
+                tracing::warn!(file, "{fault}");
+            }
             continue;
         }
         tracing::error!(file, "{fault}; what was published before stays");

@@ -159,7 +159,7 @@ async fn killed_again_and_again_runs_lose_and_double_nothing(kind: Kind) {
     let kills = if soak() { 300 } else { 60 };
     let mut accepted = Vec::new();
     for round in 0..kills {
-        let point = format!("{}:{}", points[round % points.len()], 2 + round / 5 % 9);
+        let point = format!("{}:{}", points[round % points.len()], 3 + round / 4 % 14);
         let mut daemon = rig.doomed(&point);
         daemon.ready_or_dead().await;
         for number in 0..3 {
@@ -173,7 +173,7 @@ async fn killed_again_and_again_runs_lose_and_double_nothing(kind: Kind) {
         daemon.kill();
     }
     let mut daemon = rig.start().await;
-    assert!(accepted.len() > kills, "{} were accepted", accepted.len());
+    assert!(accepted.len() > kills / 2, "{} were accepted", accepted.len());
     for conversation in &accepted {
         let run = run_of(&daemon, conversation, "completed").await;
         let trail = run["trail"].as_array().map(Vec::len);
