@@ -63,3 +63,50 @@ pub fn verify(ground: &Ground<'_>, read: Result<Definition, Vec<Fault>>) -> Veri
         simulated,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, path::PathBuf};
+
+    use super::*;
+    use crate::{
+        config::read_procedure_files,
+        domain::{directory::Directory, time::Timestamp},
+        policy::{Policy, Sources},
+        workbench::cases::default_settings,
+    };
+
+    fn verified(text: &str) -> Verified {
+        let policy = Policy::load(&Sources::default(), &Directory::default()).expect("empty");
+        let settings = default_settings();
+        let ground = Ground {
+            policy: &policy,
+            settings: &settings,
+            now: Timestamp::parse("2026-01-05T09:00:00Z").expect("a time"),
+        };
+        verify(&ground, Definition::parse(text))
+    }
+
+    #[test]
+    fn the_shipped_procedures_hold_by_scenarios_that_come_everywhere() {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config/procedures");
+        let files = read_procedure_files(&folder).expect("readable");
+        let files: BTreeMap<String, String> = files.expect("a folder");
+        assert_eq!(files.len(), 3);
+        for (file, text) in files {
+            let verified = verified(&text);
+            let faults: Vec<String> = verified.faults.iter().map(ToString::to_string).collect();
+            assert_eq!(faults, [""; 0], "{file}");
+            assert!(!verified.simulated.is_empty(), "{file}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_stands_before_what_is_doubtful() {
+        let text = "display_name: x\ntrigger_description: y\nsteps:\n  - { id: a, type: message, content: \"{{b}}\" }\n  - { id: m, type: internal_action, action: send_email, params: { to: x, subject: y, body: z } }\n";
+        let verified = verified(text);
+        assert!(verified.publishable().is_none());
+        let faults: Vec<&str> = verified.faults.iter().map(|fault| fault.code).collect();
+        assert_eq!(faults, ["PV-PROC-021", "PV-PROC-011"]);
+    }
+}

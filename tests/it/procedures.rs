@@ -173,7 +173,11 @@ async fn killed_again_and_again_runs_lose_and_double_nothing(kind: Kind) {
         daemon.kill();
     }
     let mut daemon = rig.start().await;
-    assert!(accepted.len() > kills / 2, "{} were accepted", accepted.len());
+    assert!(
+        accepted.len() > kills / 2,
+        "{} were accepted",
+        accepted.len()
+    );
     for conversation in &accepted {
         let run = run_of(&daemon, conversation, "completed").await;
         let trail = run["trail"].as_array().map(Vec::len);

@@ -5,6 +5,8 @@
     reason = "the tests are read more easily without borrows"
 )]
 
+mod acts;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -222,54 +224,6 @@ fn the_other_branch_says_its_text_and_opens_no_ticket() {
     assert_eq!(transfer["message"], "Order 4711 is not eligible.");
     assert!(out.all("approval.requested").is_empty());
     assert_eq!(run(&desk).state, RunState::Escalated);
-}
-
-#[test]
-fn an_api_that_fails_or_talks_nonsense_hands_over_and_fills_nothing() {
-    for (ended, part) in [
-        (answered(404, json!({"refundable": true})), "404"),
-        (answered(200, Value::Null), "nothing readable"),
-        (answered(200, json!("<html>Login</html>")), "is a page"),
-        (
-            Ended::Refused {
-                detail: "a private address".to_owned(),
-            },
-            "a private address",
-        ),
-    ] {
-        let mut desk = with("", REFUND);
-        let call = up_to_call(&mut desk);
-        let out = desk.ended(&call, 1, ended);
-        let error = out.text("procedure.failed", "error");
-        assert!(error.contains(part), "{error}");
-        assert_eq!(run(&desk).state, RunState::Failed);
-        assert!(!run(&desk).variables.contains_key("order"));
-        assert_eq!(out.one("conversation.escalated")["trigger"], "procedure");
-    }
-}
-
-#[test]
-fn a_value_that_would_leave_the_path_is_sent_nowhere() {
-    let mut desk = with("", REFUND);
-    start(&mut desk, "refund", json!({}));
-    say(&mut desk, "..");
-    let out = say(&mut desk, "x");
-    let error = out.text("procedure.failed", "error");
-    assert!(
-        error.contains("`order_id` has no value that can stand in the path"),
-        "{error}"
-    );
-}
-
-#[test]
-fn limits_and_rules_hold_for_steps_as_for_every_action() {
-    let policy = r#"on("action.requested", "No calls today", #{ then: |e| if e.action == "api_call" { [deny("not today")] } else { [] } });"#;
-    let mut desk = with(policy, REFUND);
-    start(&mut desk, "refund", json!({}));
-    say(&mut desk, "4711");
-    let out = say(&mut desk, "x");
-    assert_eq!(out.denied(), ("rule", "not today"));
-    assert_eq!(out.text("procedure.escalated", "error"), "not today");
 }
 
 #[test]
@@ -496,29 +450,6 @@ fn rules_and_actions_start_procedures() {
 }
 
 #[test]
-fn the_customer_confirms_in_his_own_words_what_an_action_asks_first() {
-    let text = r#"
-display_name: Discount
-trigger_description: x
-steps:
-  - { id: off, type: api_call, action: discount, params: { percent: 5, amount: 3 }, response_variable: done }
-  - { id: told, type: message, content: "Done." }
-"#;
-    for (word, kind) in [("Yes!", "action.started"), ("no", "procedure.cancelled")] {
-        let mut desk = with("", text);
-        let out = start(&mut desk, "discount", json!({}));
-        assert_eq!(said(&out), ["Shall I take 5 percent off?"]);
-        assert_eq!(
-            said(&say(&mut desk, "what for?")),
-            [""; 0],
-            "neither yes nor no"
-        );
-        let out = say(&mut desk, word);
-        assert!(out.kinds().contains(&kind), "{word}: {:?}", out.kinds());
-    }
-}
-
-#[test]
 fn the_customers_words_start_what_they_ask_for_and_a_tie_is_asked_about() {
     let other = r#"
 display_name: Order status
@@ -572,29 +503,4 @@ steps:
         [""; 0],
         "a person is wanted"
     );
-}
-
-#[test]
-fn every_internal_action_is_done() {
-    let text = r#"
-display_name: All
-trigger_description: x
-steps:
-  - { id: lead, type: internal_action, action: create_lead, approval: notify, params: { email: "{{email}}", name: Ada, company: "{{nothing}}" } }
-  - { id: tag, type: internal_action, action: tag_session, params: { tag: "lead-{{leadId}}" } }
-  - { id: resolve, type: internal_action, action: resolve_session }
-  - { id: mail, type: internal_action, action: send_email, params: { to: "{{email}}", subject: "Hi", body: "There you are." } }
-  - { id: told, type: message, content: "Done." }
-"#;
-    let mut desk = with("", text);
-    let out = start(&mut desk, "all", json!({"email": "ada@example.com"}));
-    assert!(out.kinds().contains(&"action.notice"));
-    assert_eq!(out.text("lead.created", "email"), "ada@example.com");
-    assert_eq!(out.one("lead.created").get("company"), None);
-    let tag = out.text("conversation.tag", "tag");
-    assert!(tag.starts_with("lead-led_"), "{tag}");
-    assert_eq!(out.all("conversation.resolve").len(), 1);
-    // There is no mail server here.
-    let error = out.text("procedure.failed", "error");
-    assert!(error.contains("notices.mail"), "{error}");
 }
