@@ -46,6 +46,8 @@ mod policy_faults;
 mod postgres_faults;
 #[path = "it/procedures.rs"]
 mod procedures;
+#[path = "it/procedures_promised.rs"]
+mod procedures_promised;
 #[path = "it/schedules.rs"]
 mod schedules;
 #[path = "it/shutdown.rs"]

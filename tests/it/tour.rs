@@ -117,7 +117,7 @@ impl Drop for Tour {
     fn drop(&mut self) {
         self.kill();
         // The systems that are played with, should the tour have broken off.
-        for other in ["pay.pid", "chat.pid"] {
+        for other in ["pay.pid", "chat.pid", "orders.pid"] {
             if let Ok(pid) = fs::read_to_string(self.place.path().join(other)) {
                 let _ = Command::new("kill").arg(pid.trim()).output();
             }
@@ -228,6 +228,16 @@ async fn the_promise_of_the_readme_runs_as_it_is_written() {
     assert!(commands.await >= 6);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_procedure_of_the_readme_runs_as_it_is_written() {
+    let commands = walk(
+        "## A procedure, from the wish to the ticket",
+        "8097",
+        before_a_step_of_the_procedure,
+    );
+    assert!(commands.await >= 8);
+}
+
 /// Runs a section on a fresh daemon, with a free port in place of the one that it names; gives how
 /// many commands it has.
 async fn walk(title: &str, named_port: &str, before: impl AsyncFn(&mut Tour, &str)) -> usize {
@@ -280,6 +290,25 @@ async fn before_a_step_of_the_promise(tour: &mut Tour, script: &str) {
         eventually("the chat has heard of it", async || {
             let text = fs::read_to_string(&chat).unwrap_or_default();
             text.contains("overdue").then_some(())
+        })
+        .await;
+    }
+}
+
+/// Waits as long as a reader takes.
+async fn before_a_step_of_the_procedure(tour: &mut Tour, script: &str) {
+    if script == "provost procedures\n" {
+        eventually("the change is published", async || {
+            let versions = tour.run("provost procedures show refund-request-handler --format json");
+            let rules = tour.run("provost rules list");
+            (versions.contains("find_order") && !rules.contains("refunds.rhai")).then_some(())
+        })
+        .await;
+    }
+    if script == "provost approvals\n" {
+        eventually("people are asked", async || {
+            let pending = tour.run("provost approvals");
+            pending.contains("create_ticket").then_some(())
         })
         .await;
     }
