@@ -16,6 +16,7 @@ const TABLES: &[&[(&str, &str)]] = &[
     crate::procedures::CODES,
     crate::store::CODES,
     crate::workbench::cases::CODES,
+    crate::workbench::scenarios::CODES,
 ];
 
 /// Say what a code such as PV-RULE-003 means and what to do

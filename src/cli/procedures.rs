@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     EXIT_CONFIG, Failure,
-    house::House,
+    house::{Folders, Place},
     input::text_of,
     output::{self, Output},
 };
@@ -32,9 +32,8 @@ use crate::{
   provost procedures diff old.yaml new.yaml
   provost procedures schema > procedure.schema.json  for editors that complete and check")]
 pub struct Args {
-    /// The configuration folder; it names actions and roles
-    #[arg(long, value_name = "DIR", default_value = "config", global = true)]
-    config: PathBuf,
+    #[command(flatten)]
+    folders: Folders,
     /// For people or for programs
     #[arg(short, long, value_enum, default_value_t, global = true)]
     output: Output,
@@ -112,11 +111,11 @@ pub(super) fn main(args: &Args) -> Result<(), Failure> {
 }
 
 fn validate(args: &Args, files: &[PathBuf]) -> Result<(), Failure> {
-    let house = House::read(&args.config, args.output)?;
+    let settings = Place::find(&args.folders, args.output)?.settings;
     let names = Names {
-        catalogue: &house.catalogue,
-        roles: &house.config.roles,
-        has_mail: house.config.notices.mail.is_some(),
+        catalogue: &settings.catalogue,
+        roles: &settings.directory.roles,
+        has_mail: settings.notices.mail.is_some(),
     };
     let (mut is_good, mut reports) = (true, Vec::new());
     for file in files {

@@ -12,18 +12,11 @@ mod run_cases;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Subcommand;
-use serde_json::json;
 
 use super::{
-    EXIT_CONFIG, Failure,
-    house::House,
+    Failure,
+    house::{Folders, Place},
     output::{self, Output},
-};
-use crate::{
-    daemon::{Bundle, Mappings, settings},
-    decide::Settings,
-    policy::{Policy, Sources},
-    workbench::check::render,
 };
 
 /// Check, list, test and explain the rules of a policy folder
@@ -34,12 +27,8 @@ use crate::{
   provost rules explain event.json        what each rule makes of an event
   provost rules list --rules rules-next   what another folder holds")]
 pub struct Args {
-    /// The configuration folder; it names the people, teams and channels.
-    #[arg(long, value_name = "DIR", default_value = "config", global = true)]
-    pub config: PathBuf,
-    /// The policy folder; default: `PROVOST_RULES`, else what the configuration says, else `rules`.
-    #[arg(long, value_name = "DIR", global = true)]
-    pub rules: Option<PathBuf>,
+    #[command(flatten)]
+    folders: Folders,
     /// For people or for programs.
     #[arg(long, value_enum, default_value_t, global = true)]
     pub output: Output,
@@ -89,74 +78,12 @@ pub fn main(args: Args) -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<(), Failure> {
-    let place = Place::find(args)?;
+    let place = Place::find(&args.folders, args.output)?;
     match &args.command {
         RulesCommand::Check => check::main(&place),
         RulesCommand::List { full } => list::main(&place, &place.load()?, *full),
         RulesCommand::Test { filter } => run_cases::main(&place, &place.load()?, filter.as_deref()),
         RulesCommand::Explain { event } => explain::main(&place, &place.load()?, event),
-    }
-}
-
-/// Where the policy is, and what it may name.
-struct Place {
-    config: PathBuf,
-    folder: PathBuf,
-    sources: Sources,
-    /// The version under which a daemon would run this, mappings included.
-    version: String,
-    settings: Settings,
-    output: Output,
-}
-
-impl Place {
-    fn find(args: &Args) -> Result<Self, Failure> {
-        let House {
-            config,
-            sources: catalogue_sources,
-            catalogue,
-        } = House::read(&args.config, args.output)?;
-        let folder = args
-            .rules
-            .clone()
-            .unwrap_or_else(|| config.policy.rules.clone());
-        let sources = Sources::read(&folder).map_err(|error| {
-            Failure::new(format!("cannot read the policy folder: {error}"))
-                .next("name it with --rules DIR, or with `policy.rules` in provost.toml")
-                .code(EXIT_CONFIG)
-        })?;
-        let mappings = Mappings::sources(&args.config.join("mappings"))
-            .map_err(|error| Failure::new(format!("cannot read the mappings: {error}")))?;
-        let bundle = Bundle {
-            rules: sources.files.clone(),
-            mappings,
-            catalogue: catalogue_sources,
-        };
-        let mut directory = config.directory();
-        directory.actions = catalogue.actions.keys().cloned().collect();
-        Ok(Self {
-            config: args.config.clone(),
-            folder,
-            sources,
-            version: bundle.version(),
-            settings: Settings {
-                directory,
-                catalogue: std::sync::Arc::new(catalogue),
-                ..settings(&config)
-            },
-            output: args.output,
-        })
-    }
-
-    /// Loads the policy; every fault is shown at once.
-    fn load(&self) -> Result<Policy, Failure> {
-        Policy::load(&self.sources, &self.settings.directory).map_err(|faults| {
-            let said = match self.output {
-                Output::Table => output::aside(render(&faults, &self.sources).trim_end()),
-                Output::Json => output::json(&json!({"ok": false, "faults": faults})),
-            };
-            said.err().unwrap_or_else(Failure::said).code(EXIT_CONFIG)
-        })
     }
 }
 
@@ -179,7 +106,7 @@ mod tests {
             ["rules", "test", "--rules", "next", "--output", "json"],
         ] {
             let args = Whole::try_parse_from(line).expect("valid").rules;
-            assert_eq!(args.rules, Some(PathBuf::from("next")));
+            assert_eq!(args.folders.rules, Some(PathBuf::from("next")));
             assert_eq!(args.output, Output::Json);
         }
     }

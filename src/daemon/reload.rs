@@ -23,6 +23,7 @@ use super::mappings::Mappings;
 use crate::{
     config::{
         CatalogueSources, Config, ConfigFault, Env, Ground, read_catalogue, read_catalogue_over,
+        read_procedure_files,
     },
     decide::Settings,
     domain::{
@@ -31,7 +32,7 @@ use crate::{
     },
     policy::{Fault, Policy, Severity, Sources},
     procedures::internal::action_names,
-    workbench::{case_file, cases},
+    workbench::{case_file, cases, simulate::tried_of},
 };
 
 /// The policy's folder cannot be read.
@@ -261,7 +262,17 @@ impl Folders {
     /// Runs the cases beside the rules; gives those that fail.
     pub fn failing_cases(&self, ruling: &Ruling) -> Vec<Fault> {
         match case_file::read_folder(&self.rules) {
-            Ok(files) => cases::run_all(&ruling.policy, &ruling.settings, &files, None).faults(),
+            Ok(files) => {
+                let folder = self.config.join("procedures");
+                // What cannot be read is told where it is published.
+                let said = read_procedure_files(&folder).ok().flatten();
+                let under = cases::Under {
+                    policy: &ruling.policy,
+                    settings: &ruling.settings,
+                    procedures: &tried_of(&said.unwrap_or_default()),
+                };
+                cases::run_all(&under, &files, None).faults()
+            }
             Err(error) => unreadable(&self.rules, &error),
         }
     }

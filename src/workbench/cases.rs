@@ -8,6 +8,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    sync::Arc,
 };
 
 use serde::Serialize;
@@ -22,8 +23,10 @@ use crate::{
     domain::{
         directory::Directory,
         event::{Event, Rejection},
+        procedure::version::Procedures,
         template::Template,
         ticket::RESOLVED_MESSAGE,
+        world::World,
     },
     policy::{Fault, Policy, RuleSummary, Severity},
 };
@@ -125,10 +128,20 @@ impl fmt::Display for Failure {
     }
 }
 
+/// What cases run under.
+#[derive(Clone, Copy, Debug)]
+pub struct Under<'u> {
+    /// The policy.
+    pub policy: &'u Policy,
+    /// The configuration.
+    pub settings: &'u Settings,
+    /// The procedures that rules may start.
+    pub procedures: &'u Arc<Procedures>,
+}
+
 /// Runs the cases of `files` (path to text) whose file or name holds `filter`.
 pub fn run_all(
-    policy: &Policy,
-    settings: &Settings,
+    under: &Under<'_>,
     files: &BTreeMap<String, String>,
     filter: Option<&str>,
 ) -> Report {
@@ -141,7 +154,7 @@ pub fn run_all(
         match case_file::parse(file, text) {
             Ok(cases) => {
                 for case in cases.iter().filter(|case| is_wanted(file, &case.name)) {
-                    let (failure, rules) = run(policy, settings, case);
+                    let (failure, rules) = run(under, case);
                     fired.extend(rules);
                     match failure {
                         None => report.passed += 1,
@@ -152,7 +165,8 @@ pub fn run_all(
             Err(faults) => report.failed.extend(faults.into_iter().map(unreadable)),
         }
     }
-    report.untested = policy
+    report.untested = under
+        .policy
         .rules()
         .iter()
         .filter(|rule| is_within_reach(rule))
@@ -183,8 +197,12 @@ fn unreadable(fault: CaseFault) -> Failure {
 }
 
 /// Runs one case: its failure, if it has one, and the rules that fired.
-pub fn run(policy: &Policy, settings: &Settings, case: &Case) -> (Option<Failure>, Vec<String>) {
-    let mut bench = BenchWorld::new(policy, settings, case.at);
+pub fn run(under: &Under<'_>, case: &Case) -> (Option<Failure>, Vec<String>) {
+    let world = World {
+        procedures: Some(Arc::clone(under.procedures)),
+        ..World::default()
+    };
+    let mut bench = BenchWorld::over(under.policy, under.settings, world, case.at);
     let mut seen = Seen::default();
     for step in &case.steps {
         seen.take(step.line, bench.advance(bench.now().plus(step.after)));
@@ -370,8 +388,8 @@ pub fn default_settings() -> Settings {
         conversation_url: String::new(),
         resolved_message: Template::parse(RESOLVED_MESSAGE).ok(),
         directory: Directory::default(),
-        catalogue: std::sync::Arc::default(),
-        notices: std::sync::Arc::default(),
+        catalogue: Arc::default(),
+        notices: Arc::default(),
         procedures: crate::domain::procedure::Conduct::default(),
         names_others: false,
     }
@@ -386,6 +404,7 @@ mod tests {
         config::{CatalogueSources, Env, Ground, read_catalogue},
         domain::access::Roles,
         policy::Sources,
+        workbench::simulate::tried_of,
     };
 
     /// The sample policy under the settings of the shipped configuration.
@@ -402,7 +421,7 @@ mod tests {
         let catalogue = read_catalogue(&catalogue, &ground).catalogue;
         let mut settings = default_settings();
         settings.directory.actions = crate::procedures::internal::action_names(&catalogue);
-        settings.catalogue = std::sync::Arc::new(catalogue);
+        settings.catalogue = Arc::new(catalogue);
         let policy = Policy::load(&sources, &settings.directory).unwrap_or_else(|faults| {
             panic!("{}", crate::workbench::check::render(&faults, &sources))
         });
@@ -414,7 +433,7 @@ mod tests {
     fn the_sample_policy_does_what_its_cases_say_and_every_rule_has_one() {
         let (dir, policy, settings) = sample();
         let files = case_file::read_folder(&dir).expect("readable");
-        let report = run_all(&policy, &settings, &files, None);
+        let report = run_all(&under(&policy, &settings, &Arc::default()), &files, None);
         let failures: Vec<String> = report.failed.iter().map(ToString::to_string).collect();
         assert!(report.is_clean(), "{}", failures.join("\n"));
         assert_eq!(report.untested, [""; 0], "rules that fire in no case");
@@ -428,6 +447,18 @@ mod tests {
         }
     }
 
+    fn under<'u>(
+        policy: &'u Policy,
+        settings: &'u Settings,
+        procedures: &'u Arc<Procedures>,
+    ) -> Under<'u> {
+        Under {
+            policy,
+            settings,
+            procedures,
+        }
+    }
+
     fn failure_of(rules: &str, cases: &str) -> String {
         let sources = Sources {
             files: BTreeMap::from([("a.rhai".to_owned(), rules.to_owned())]),
@@ -435,7 +466,13 @@ mod tests {
         let settings = default_settings();
         let policy = Policy::load(&sources, &settings.directory).expect("loads");
         let files = BTreeMap::from([("a.cases.toml".to_owned(), cases.to_owned())]);
-        let report = run_all(&policy, &settings, &files, None);
+        let greeting = "display_name: Greeting\ntrigger_description: When a customer says hello\n\
+                        steps: [{ id: hello, type: message, content: 'Hello, {{name}}!' }]";
+        let procedures = tried_of(&BTreeMap::from([
+            ("greeting.yaml".to_owned(), greeting.to_owned()),
+            ("broken.yaml".to_owned(), "steps: []".to_owned()),
+        ]));
+        let report = run_all(&under(&policy, &settings, &procedures), &files, None);
         let texts: Vec<String> = report.failed.iter().map(ToString::to_string).collect();
         texts.join("\n")
     }
@@ -470,7 +507,7 @@ escalation("Refunds", #{ keywords: ["refund"], priority: "medium", cooldown: "30
         let (_, policy, settings) = sample();
         for block in blocks("toml") {
             let files = BTreeMap::from([("example.cases.toml".to_owned(), block)]);
-            let report = run_all(&policy, &settings, &files, None);
+            let report = run_all(&under(&policy, &settings, &Arc::default()), &files, None);
             assert!(report.is_clean(), "{}", report.failed[0]);
         }
     }
@@ -512,6 +549,28 @@ events = [
 expect = [{ effect = "escalate", times = 2 }]
 "#;
         assert_eq!(failure_of(RULE, cases), "");
+    }
+
+    #[test]
+    fn rules_start_the_procedures_that_files_say() {
+        let rules = r#"on("conversation.message", "Hello", #{ then: |e| start_procedure(e.message.text, #{ name: "Ada" }) });"#;
+        let cases = r#"
+[[case]]
+name = "a procedure that a file says"
+events = [{ type = "conversation.message", text = "greeting" }]
+expect = [
+    { effect = "start_procedure", procedure = "greeting" },
+    { effect = "send_message", text = "Hello, Ada!" },
+]
+
+[[case]]
+name = "one that no file says"
+events = [{ type = "conversation.message", text = "greetin" }]
+expect = [{ effect = "start_procedure" }]
+"#;
+        let text = failure_of(rules, cases);
+        assert!(!text.contains("a procedure that a file says"), "{text}");
+        assert!(text.contains("did you mean `greeting`?"), "{text}");
     }
 
     #[test]

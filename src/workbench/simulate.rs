@@ -181,6 +181,16 @@ pub fn tried(definition: Definition, now: Timestamp) -> Published {
     }
 }
 
+/// Gives the procedures that files say, as if all of them were active; what cannot be read is left out.
+pub fn tried_of(files: &BTreeMap<String, String>) -> Arc<Procedures> {
+    let mut all = Procedures::default();
+    let read = files.values().map(|text| Definition::parse(text));
+    for definition in read.flatten() {
+        all.put(&Arc::new(tried(definition, Timestamp::default())));
+    }
+    Arc::new(all)
+}
+
 /// Runs a definition by a script.
 pub fn simulate(ground: &Ground<'_>, definition: &Definition, script: &Script) -> Simulated {
     let settings = Settings {

@@ -4,17 +4,26 @@ use serde_json::json;
 
 use super::{Failure, Output, Place, output};
 use crate::{
+    config::read_procedure_files,
     policy::Policy,
     workbench::{
         case_file,
-        cases::{Report, run_all},
+        cases::{Report, Under, run_all},
+        simulate::tried_of,
     },
 };
 
 pub(super) fn main(place: &Place, policy: &Policy, filter: Option<&str>) -> Result<(), Failure> {
     let files = case_file::read_folder(&place.folder)
         .map_err(|error| Failure::new(format!("cannot read the cases: {error}")))?;
-    let report = run_all(policy, &place.settings, &files, filter);
+    let procedures = read_procedure_files(&place.config.join("procedures"))
+        .map_err(|error| Failure::new(format!("cannot read the procedures: {error}")))?;
+    let under = Under {
+        policy,
+        settings: &place.settings,
+        procedures: &tried_of(&procedures.unwrap_or_default()),
+    };
+    let report = run_all(&under, &files, filter);
     match place.output {
         Output::Json => output::json(&json!({
             "ok": report.is_clean(), "version": place.version, "passed": report.passed,
