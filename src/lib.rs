@@ -20,11 +20,11 @@
 //!
 //! - [`domain`]: the nouns and their state machines; what is loaded, wanted, written.
 //! - [`policy`]: the rules that operations teams write, compiled and asked.
-//! - [`procedures`]: definitions of multi-step workflows, checked, compared and drawn.
+//! - [`procedures`]: definitions of multi-step workflows, checked, compared, drawn, and moved along step by step.
 //! - [`connectors`]: from a request for an action to what is sent, and from an answer to what it means.
 //! - [`decide`]: the verb; (policy, world, input, now) → outcome, without any I/O. `decide::gate`
 //!   is the governed path of every action.
-//! - [`workbench`]: decide with other hands around it: cases, check, explain.
+//! - [`workbench`]: decide with other hands around it: cases, check, explain, scenarios of procedures.
 //! - [`notices`]: from a notice to what is posted to a team channel, and what the answer means.
 //! - [`outbound`]: the way out, behind the address guard: HTTP, mail, foreign databases.
 //! - [`store`]: SQLite and PostgreSQL; the journal, the state, the audit log.
