@@ -34,6 +34,7 @@ pub mod token;
 mod checks;
 mod client;
 mod failure;
+mod faults;
 mod house;
 mod input;
 mod offline;
@@ -98,9 +99,9 @@ enum Command {
     /// Look at what waits for people, and decide
     #[command(visible_alias = "approval")]
     Approvals(approvals::Args),
-    /// Check, draw and compare definitions of procedures
+    /// Write, check, try, publish and run procedures
     #[command(visible_alias = "procedure")]
-    Procedures(procedures::Args),
+    Procedures(Box<procedures::Args>),
     /// Have somebody stand in for you in approvals, for a time
     #[command(visible_alias = "delegation")]
     Delegations(delegations::Args),
@@ -151,7 +152,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => return run::main(args),
         Command::Rules(args) => return rules::main(args),
         Command::Bench(args) => return bench::main(args),
-        Command::Procedures(args) => procedures::main(&args),
+        Command::Procedures(args) => block_on(procedures::main(*args)),
         Command::Publish(args) => block_on(publish::main(args)),
         Command::Results(args) => block_on(results::main(args)),
         Command::Conversations(args) => block_on(conversations::main(args)),

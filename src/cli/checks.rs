@@ -31,7 +31,7 @@ impl Params {
     pub(super) fn read(&self, schema: &Value) -> Result<Map<String, Value>, Failure> {
         match &self.params {
             Some(text) => object(text),
-            None => typed(&self.pairs, schema),
+            None => typed("param", &self.pairs, schema),
         }
     }
 }
@@ -44,12 +44,18 @@ pub(super) fn object(text: &str) -> Result<Map<String, Value>, Failure> {
         .map_err(|error| Failure::new(format!("`--params` is no JSON object: {error}")).code(2))
 }
 
-/// Reads `name=value` as the schema has them: a text stays one, all else is JSON where it can be.
-fn typed(pairs: &[String], schema: &Value) -> Result<Map<String, Value>, Failure> {
+/// Reads `name=value` of an option as the schema has them: a text stays one, all else is JSON where it can be.
+///
+/// *Errors*: usage, where they cannot be read.
+pub(super) fn typed(
+    option: &str,
+    pairs: &[String],
+    schema: &Value,
+) -> Result<Map<String, Value>, Failure> {
     let mut params = Map::new();
     for pair in pairs {
         let Some((name, text)) = pair.split_once('=') else {
-            let said = format!("`--param {pair}` is no NAME=VALUE");
+            let said = format!("`--{option} {pair}` is no NAME=VALUE");
             return Err(Failure::new(said).code(2));
         };
         let is_text = schema["properties"][name]["type"] == "string";
@@ -58,7 +64,7 @@ fn typed(pairs: &[String], schema: &Value) -> Result<Map<String, Value>, Failure
             _ => Value::from(text),
         };
         if params.insert(name.to_owned(), value).is_some() {
-            let said = format!("`--param {name}=` stands twice");
+            let said = format!("`--{option} {name}=` stands twice");
             return Err(Failure::new(said).code(2));
         }
     }
@@ -117,7 +123,7 @@ mod tests {
             "order": {"type": "string"}, "amount": {"type": "number"}, "items": {"type": "array"},
         }});
         let pairs: Vec<String> = pairs.iter().map(|pair| (*pair).to_owned()).collect();
-        typed(&pairs, &schema)
+        typed("param", &pairs, &schema)
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{fmt::Write, time::Duration};
 use reqwest::{Method, Response, StatusCode, header};
 use serde_json::Value;
 
-use super::{Failure, output::Output};
+use super::{Failure, faults, output::Output};
 
 /// How to reach a daemon.
 #[derive(Clone, Debug, clap::Args)]
@@ -120,11 +120,14 @@ impl From<Fault> for Failure {
 }
 
 impl Refusal {
-    /// Gives what went wrong in one sentence.
+    /// Gives what went wrong in one sentence; below it what is wrong with a definition, one a line.
     pub(super) fn detail(&self) -> String {
         let text = |name| self.problem.get(name).and_then(Value::as_str);
         if let Some(faults) = self.faults() {
             return faults;
+        }
+        if let (Some(title), Some(lines)) = (text("title"), self.faults_of_definition()) {
+            return format!("{title}:\n{lines}");
         }
         match (text("detail"), text("title")) {
             (Some(detail), _) if !detail.is_empty() => detail.to_owned(),
@@ -152,6 +155,18 @@ impl Refusal {
         faults
             .filter(|faults| !faults.is_empty())
             .map(|faults| faults.join("; "))
+    }
+
+    /// Names what is wrong with a definition, each by its place; `None` for all other problems.
+    fn faults_of_definition(&self) -> Option<String> {
+        let errors = self.problem.get("errors")?.as_array()?;
+        let faults: Option<Vec<String>> = errors
+            .iter()
+            .map(|error| Some(format!("  {}", faults::told(error)?)))
+            .collect();
+        faults
+            .filter(|faults| !faults.is_empty())
+            .map(|faults| faults.join("\n"))
     }
 }
 
@@ -370,6 +385,24 @@ mod tests {
         insta::assert_snapshot!(of(faults).detail(), @r#"`amount`: "x" is not of type "number"; "order_id" is a required property"#);
         let policy = json!([{"file": "a.rhai", "line": 1, "message": "no"}]);
         assert_eq!(of(policy).detail(), "all of it");
+    }
+
+    #[test]
+    fn a_definition_that_is_refused_is_told_fault_by_fault() {
+        let refusal = Refusal {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            problem: json!({
+                "title": "The procedure is at fault", "detail": "the first, and 1 more",
+                "code": "PV-HTTP-018", "errors": [
+                    {"pointer": "/steps/0/type", "message": "no type", "code": "PV-PROC-005",
+                        "severity": "error", "step": "a", "hint": "did you mean `message`?"},
+                    {"pointer": "/scenarios", "message": "no scenario comes to b", "code": "PV-PROC-032",
+                        "severity": "warning"},
+                ],
+            }),
+            retry_after: None,
+        };
+        insta::assert_snapshot!(refusal.detail(), @"");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::domain::procedure::{Definition, forms::STEP};
@@ -13,7 +13,7 @@ use crate::domain::procedure::{Definition, forms::STEP};
 const EDITORS: [&str; 2] = ["name", "position"];
 
 /// One difference.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// The step; `None`: the procedure itself.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -149,7 +149,7 @@ fn fault(code: &'static str, place: usize, message: String) -> Fault {
 
 impl Expect {
     /// Says how something came out otherwise.
-    fn differences(&self, simulated: &Simulated) -> Vec<String> {
+    pub fn differences(&self, simulated: &Simulated) -> Vec<String> {
         let mut said = Vec::new();
         // A run that waits for more than the script says may be what is expected.
         let is_waiting = self.state.is_some() && self.state == simulated.state;

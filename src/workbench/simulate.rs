@@ -20,6 +20,7 @@ use crate::{
         ids::SubjectId,
         procedure::{
             Definition, StepKind,
+            read::value_of,
             version::{Procedures, Published, Source, Stage, Version},
         },
         request::{Request, RequestState},
@@ -51,6 +52,16 @@ pub struct Script {
     pub customer: Map<String, Value>,
     /// The conversation's channel; `web` if left out.
     pub channel: Option<String>,
+}
+
+impl Script {
+    /// Reads a script from its text: JSON, or YAML.
+    ///
+    /// *Errors*: what is wrong with it, with its place.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        serde_path_to_error::deserialize(value_of(text)?)
+            .map_err(|error| format!("`{}`: {}", error.path(), error.inner()))
+    }
 }
 
 /// What a system answers.
@@ -115,6 +126,8 @@ pub struct Simulated {
     pub reason: Option<String>,
     /// The steps that it did, in order.
     pub path: Vec<Passed>,
+    /// What was said, in order.
+    pub conversation: Vec<Turn>,
     /// What the customer was told and asked.
     pub messages: Vec<String>,
     /// What the run knows at its end.
@@ -126,6 +139,25 @@ pub struct Simulated {
     /// What the script does not say and would have to, or why the run did not begin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+}
+
+/// Something that was said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Turn {
+    /// Who said it.
+    pub by: Speaker,
+    /// What.
+    pub text: String,
+}
+
+/// Who speaks in a simulation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Speaker {
+    /// The customer.
+    Customer,
+    /// The procedure.
+    Procedure,
 }
 
 /// An approval that a run would open.
@@ -210,7 +242,7 @@ pub fn simulate(ground: &Ground<'_>, definition: &Definition, script: &Script) -
         script,
         inputs: script.inputs.iter(),
         events: 0,
-        messages: Vec::new(),
+        conversation: Vec::new(),
         approvals: Vec::new(),
     };
     let fault = stage.play().err();
@@ -224,7 +256,7 @@ struct Stand<'s> {
     script: &'s Script,
     inputs: std::slice::Iter<'s, String>,
     events: usize,
-    messages: Vec<String>,
+    conversation: Vec<Turn>,
     approvals: Vec<Asked>,
 }
 
@@ -267,6 +299,7 @@ impl Stand<'_> {
         };
         let id = format!("m{}", self.events);
         let author = json!({"kind": "customer", "id": "customer"});
+        self.say(Speaker::Customer, text.clone());
         self.deliver(
             "conversation.message",
             &json!({"message": {"id": id, "text": text, "author": author}}),
@@ -382,13 +415,17 @@ impl Stand<'_> {
         };
         for output in &trail.outputs {
             match output.kind.as_str() {
-                "message.send" => self.messages.push(text(output, "text")),
-                "conversation.transfer" => self.messages.push(text(output, "message")),
+                "message.send" => self.say(Speaker::Procedure, text(output, "text")),
+                "conversation.transfer" => self.say(Speaker::Procedure, text(output, "message")),
                 "event.rejected" => return Err(text(output, "detail")),
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    fn say(&mut self, by: Speaker, text: String) {
+        self.conversation.push(Turn { by, text });
     }
 
     fn run(&self) -> Option<Arc<Run>> {
@@ -429,6 +466,9 @@ impl Stand<'_> {
             })
         });
         let requests = acted.collect();
+        let said = self.conversation.iter();
+        let said = said.filter(|turn| turn.by == Speaker::Procedure);
+        let messages = said.map(|turn| turn.text.clone()).collect();
         let run = self.run();
         Simulated {
             state: run.as_ref().map(|run| run.state),
@@ -438,7 +478,8 @@ impl Stand<'_> {
                 .as_ref()
                 .map(|run| run.trail.clone())
                 .unwrap_or_default(),
-            messages: self.messages,
+            conversation: self.conversation,
+            messages,
             variables: run.map(|run| run.variables.clone()).unwrap_or_default(),
             approvals: self.approvals,
             requests,

@@ -32,6 +32,17 @@ impl Verified {
     }
 }
 
+/// Checks whether the steps fit together and what they name exists: everything wrong or doubtful, errors first.
+pub fn check(ground: &Ground<'_>, definition: &Definition) -> Vec<Fault> {
+    let settings = ground.settings;
+    let names = Names {
+        catalogue: &settings.catalogue,
+        roles: &settings.directory.roles,
+        has_mail: settings.notices.mail.is_some(),
+    };
+    check::check(definition, &names)
+}
+
 /// Looks at a definition as it was read.
 pub fn verify(ground: &Ground<'_>, read: Result<Definition, Vec<Fault>>) -> Verified {
     let definition = match read {
@@ -44,13 +55,7 @@ pub fn verify(ground: &Ground<'_>, read: Result<Definition, Vec<Fault>>) -> Veri
             };
         }
     };
-    let settings = ground.settings;
-    let names = Names {
-        catalogue: &settings.catalogue,
-        roles: &settings.directory.roles,
-        has_mail: settings.notices.mail.is_some(),
-    };
-    let mut faults = check::check(&definition, &names);
+    let mut faults = check(ground, &definition);
     let scenarios::Held {
         faults: more,
         simulated,

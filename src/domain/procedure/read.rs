@@ -31,18 +31,7 @@ impl Definition {
     ///
     /// *Errors*: everything wrong with its form.
     pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
-        let value = if text.trim_start().starts_with('{') {
-            serde_json::from_str(text).map_err(|error| error.to_string())
-        } else {
-            // `yes` and `on` are words here, as in YAML 1.2.
-            let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
-            let read = serde_saphyr::from_str_with_options(text, options);
-            // Advice to programmers is none for whoever writes a procedure.
-            let advice = ", set DuplicateKeyPolicy in Options if acceptable";
-            read.map_err(|error| error.to_string().replace(advice, ""))
-        };
-        let value = value.map_err(|message| vec![unreadable(message)])?;
-        Self::read(value)
+        Self::read(value_of(text).map_err(|message| vec![unreadable(message)])?)
     }
 
     /// Reads a definition.
@@ -95,6 +84,21 @@ impl Definition {
             _ => Err(faults),
         }
     }
+}
+
+/// Reads JSON or YAML.
+///
+/// *Errors*: what is wrong with it, in words.
+pub fn value_of(text: &str) -> Result<Value, String> {
+    if text.trim_start().starts_with('{') {
+        return serde_json::from_str(text).map_err(|error| error.to_string());
+    }
+    // `yes` and `on` are words here, as in YAML 1.2.
+    let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
+    let read = serde_saphyr::from_str_with_options(text, options);
+    // Advice to programmers is none for whoever writes a procedure.
+    let advice = ", set DuplicateKeyPolicy in Options if acceptable";
+    read.map_err(|error| error.to_string().replace(advice, ""))
 }
 
 fn unreadable(message: String) -> Fault {

@@ -81,7 +81,7 @@ const EXPLAINED: &str = "{ticket_id?: text, approval_id?: text, request_id?: tex
 const REPINNED: &str = "{preview: boolean, tickets: integer, clocks: integer, moved: integer, complete: boolean, items: [{ticket_id: text, number: integer, metric: text, cycle: integer, state: text, from: object, to?: object, due_before: time, due_after?: time, target_before_ms: integer, target_after_ms?: integer, breached: boolean}], next?: text}";
 const REPORT: &str = "{from?: time, to: time, by?: text, timezone?: text, items: [{action?: text, asked?: integer, denied?: integer, denied_by_code?: object, approved?: integer, approved_by?: object, rejected?: integer, cancelled?: integer, succeeded?: integer, failed?: integer, unknown?: integer, reversed?: integer, count?: integer, met?: integer, breached?: integer, attainment?: number, average_elapsed_ms?: integer, p90_elapsed_ms?: integer}], total?: object}";
 
-const SIMULATED: &str = "{state?: text, step: text, reason?: text, path: [{step: text, at: time, did: text}], messages: [text], variables: object, approvals: [{step: text, approvers: [text], summary: text}], requests: [{step: text, action: text, params: object, state: text}], fault?: text}";
+const SIMULATED: &str = "{state?: text, step: text, reason?: text, path: [{step: text, at: time, did: text}], conversation: [{by: \"customer\"|\"procedure\", text: text}], messages: [text], variables: object, approvals: [{step: text, approvers: [text], summary: text}], requests: [{step: text, action: text, params: object, state: text}], fault?: text}";
 
 /// Every route of the contract, and what Provost adds to it.
 pub const ROUTES: &[Route] = &[
