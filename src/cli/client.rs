@@ -402,7 +402,11 @@ mod tests {
             }),
             retry_after: None,
         };
-        insta::assert_snapshot!(refusal.detail(), @"");
+        insta::assert_snapshot!(refusal.detail(), @r"
+        The procedure is at fault:
+          error: /steps/0/type (step `a`): no type [PV-PROC-005]; did you mean `message`?
+          warning: /scenarios: no scenario comes to b [PV-PROC-032]
+        ");
     }
 
     #[test]

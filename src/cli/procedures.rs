@@ -27,7 +27,7 @@ use crate::procedures::schema;
   provost procedures                                what there is, by slug
   provost procedures validate refund.yaml           everything wrong with it; its scenarios hold
   provost procedures simulate refund.yaml           what comes of each scenario
-  provost procedures simulate refund.yaml --input 4711 --mock 'look_up={\"refundable\": true}' --approve open_ticket
+  provost procedures simulate refund.yaml --input 4711 --mock 'look_up={\"ok\": true}'
   provost procedures show refund.yaml               the flow, step by step
   provost procedures publish refund.yaml            from now on runs begin with it
   provost procedures show refund --format mermaid   what is active in a daemon
@@ -35,10 +35,9 @@ use crate::procedures::schema;
   provost procedures run refund --conversation c-77
   provost procedures runs --state awaiting_input
   provost procedures runs replay run_01j… --file refund.yaml
-  provost procedures schema > procedure.schema.json for editors that complete and check
+  provost procedures schema > schema.json           for editors that complete and check
 
-FILE is JSON or YAML; `-` reads standard input. `validate`, `simulate`, `schema` and whatever is done with files
-alone need no daemon.")]
+FILE is JSON or YAML; `-` reads standard input. What is done with files alone needs no daemon.")]
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -131,7 +130,7 @@ struct Diff {
     #[arg(value_name = "NEW", conflicts_with_all = ["from", "to"])]
     after: Option<PathBuf>,
     /// The older version; 0 is the draft
-    #[arg(long, value_name = "N", required_unless_present = "after")]
+    #[arg(long, value_name = "N")]
     from: Option<i64>,
     /// The newer version
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -203,12 +202,12 @@ pub(super) async fn main(args: Args) -> Result<(), Failure> {
             after,
             from,
             to,
-        }) => match after {
-            Some(after) => files::diff(output, &PathBuf::from(before), &after),
-            None => {
-                let versions = (from.unwrap_or_default(), to);
-                remote::compare(&client()?, output, &before, versions).await
-            }
+        }) => match (after, from) {
+            (Some(after), _) => files::diff(output, &PathBuf::from(before), &after),
+            (None, Some(from)) => remote::compare(&client()?, output, &before, (from, to)).await,
+            (None, None) => Err(Failure::new(format!("what is `{before}` compared with?"))
+                .next("name a second file, or versions of a procedure: --from 1 --to 2")
+                .code(2)),
         },
         Command::List(page) => remote::list(&client()?, output, &page).await,
         Command::Draft { file } => remote::draft(&client()?, output, &file).await,
@@ -261,7 +260,6 @@ mod tests {
             ("procedures diff old.yaml new.yaml", true),
             ("procedures diff refund --from 1", true),
             ("procedures diff refund --from 1 --to 2", true),
-            ("procedures diff refund", false),
             ("procedures diff old.yaml new.yaml --from 1", false),
             ("procedures runs --state completed", true),
             ("procedures runs show run_1", true),

@@ -140,7 +140,9 @@ async fn live(config: Config, folders: Folders) -> ExitCode {
         .tasks
         .spawn(serve(running.app.clone(), listener, running.stop.clone()));
     let token = first_token(&running.app).await;
-    greet(&running, &address, token.as_deref());
+    let published = running.app.store.read(|reader| reader.published()).await;
+    let procedures = published.map_or(0, |published| published.active.len());
+    greet(&running, &address, procedures, token.as_deref());
     running.tasks.spawn(keep_up(metrics, running.stop.clone()));
     running
         .tasks
@@ -188,7 +190,7 @@ async fn first_token(app: &App) -> Option<String> {
 }
 
 /// Says in a few lines where it listens, what it loaded, and what to try next.
-fn greet(running: &Running, address: &str, token: Option<&str>) {
+fn greet(running: &Running, address: &str, procedures: usize, token: Option<&str>) {
     let app = &running.app;
     let ruling = app.in_force.ruling();
     let database = app.store.describe();
@@ -196,7 +198,7 @@ fn greet(running: &Running, address: &str, token: Option<&str>) {
         Some(url) => Config::redacted_url(url),
         None => "none (events come and go over HTTP)".to_owned(),
     };
-    tracing::info!(%address, %database, %broker, policy.version = %ruling.version, rules = running.loaded.rules, "provost is up");
+    tracing::info!(%address, %database, %broker, policy.version = %ruling.version, rules = running.loaded.rules, procedures, "provost is up");
     if !app.config.http.is_loopback() {
         tracing::warn!(%address, "listening beyond this machine without TLS: put a proxy with TLS in front");
     }
@@ -212,7 +214,7 @@ fn greet(running: &Running, address: &str, token: Option<&str>) {
         }
     };
     let text = format!(
-        "\n  Provost listens on http://{address}\n  database  {database}\n  broker    {broker}\n  policy    {} rules from {} (version {})\n\n{next}\n",
+        "\n  Provost listens on http://{address}\n  database  {database}\n  broker    {broker}\n  policy    {} rules from {} (version {}), {procedures} procedures published\n\n{next}\n",
         running.loaded.rules,
         app.config.policy.rules.display(),
         ruling.version

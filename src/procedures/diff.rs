@@ -1,6 +1,6 @@
 //! What differs between two versions of a definition: fields, steps that came, went, moved or changed.
 //!
-//! Steps are told apart by their ids. What only an editor needs, such as positions, is no difference.
+//! Steps are told apart by their ids, scenarios by their names. What only an editor needs, such as positions, is no difference.
 
 use std::fmt;
 
@@ -52,10 +52,11 @@ impl fmt::Display for Change {
     }
 }
 
-/// Gives what differs, in the order of the newer version; what is gone comes last.
+/// Gives what differs, in the order of the newer version; steps that are gone come behind, then scenarios.
 pub fn diff(before: &Definition, after: &Definition) -> Vec<Change> {
     let (old, new) = (members(&before.text), members(&after.text));
-    let mut changes = of_fields(None, &without(old, &["steps"]), &without(new, &["steps"]));
+    let apart = ["steps", "scenarios"];
+    let mut changes = of_fields(None, &without(old, &apart), &without(new, &apart));
     for (place, step) in after.steps.iter().enumerate() {
         let now = without(members(&after.text["steps"][place]), &EDITORS);
         let found = before.steps.iter().position(|known| known.id == step.id);
@@ -84,7 +85,24 @@ pub fn diff(before: &Definition, after: &Definition) -> Vec<Change> {
             });
         }
     }
+    let (old, new) = (scenarios(before), scenarios(after));
+    changes.extend(of_fields(None, &old, &new));
     changes
+}
+
+/// Gives the scenarios by what tells them apart: their names, else their places.
+fn scenarios(definition: &Definition) -> Map<String, Value> {
+    let written = definition.scenarios.iter().enumerate();
+    written
+        .map(|(place, scenario)| {
+            let name = scenario["name"].as_str();
+            let name = name.map_or_else(
+                || format!("scenario {}", place + 1),
+                |name| format!("scenario `{name}`"),
+            );
+            (name, scenario.clone())
+        })
+        .collect()
 }
 
 /// Gives that a step has another one after it, though neither says so.
@@ -153,8 +171,9 @@ mod tests {
     use super::*;
 
     fn read(steps: &str, name: &str) -> Definition {
-        let text =
-            format!("display_name: {name}\nslug: x\ntrigger_description: y\nsteps:\n{steps}");
+        let text = format!(
+            "display_name: {name}\nslug: x\ntrigger_description: y\nsteps:\n{steps}scenarios:\n  - {{ name: {name} }}\n  - {{ name: both, inputs: [{name}] }}\n"
+        );
         Definition::parse(&text).expect("valid")
     }
 
@@ -179,6 +198,9 @@ mod tests {
         + step `d`: {"id":"d","reason":"four","type":"escalate"}
         + step `c`: next: "end"
         - step `b`: {"content":"two","id":"b","type":"message"}
+        - scenario `Old`: {"name":"Old"}
+        ~ scenario `both`: {"inputs":["Old"],"name":"both"} → {"inputs":["New"],"name":"both"}
+        + scenario `New`: {"name":"New"}
         "#);
         assert_eq!(diff(&after, &after), []);
     }

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::simulate::{Ground, Script, Simulated, simulate, uncovered};
+use super::simulate::{Ground, Script, Simulated, simulate, uncovered, unknown};
 use crate::domain::{
     procedure::{Definition, Fault, Weight},
     run::RunState,
@@ -76,10 +76,10 @@ pub struct Held {
 }
 
 impl Scenario {
-    /// Reads a scenario.
+    /// Reads a scenario of a definition.
     ///
-    /// *Errors*: what is wrong with it.
-    pub fn read(value: &Value) -> Result<Self, String> {
+    /// *Errors*: what is wrong with it, steps that are not there included.
+    pub fn read(value: &Value, definition: &Definition) -> Result<Self, String> {
         let mut members = value.as_object().cloned().unwrap_or_default();
         let Some(Value::String(name)) = members.remove("name") else {
             return Err("`name` is missing".to_owned());
@@ -90,8 +90,17 @@ impl Scenario {
             stated => serde_path_to_error::deserialize(stated)
                 .map_err(|error| format!("`expect.{}`: {}", error.path(), error.inner()))?,
         };
-        let script = serde_path_to_error::deserialize(Value::Object(members))
+        let script: Script = serde_path_to_error::deserialize(Value::Object(members))
             .map_err(|error| format!("`{}`: {}", error.path(), error.inner()))?;
+        let mut strangers = script.strangers(definition);
+        strangers.extend(unknown(definition, "expect.never", &expect.never));
+        let path = expect.path.iter().flatten();
+        strangers.extend(unknown(definition, "expect.path", path));
+        let approvals = expect.approvals.iter().flatten();
+        strangers.extend(unknown(definition, "expect.approvals", approvals));
+        if !strangers.is_empty() {
+            return Err(strangers.join("; "));
+        }
         Ok(Self {
             name,
             script,
@@ -104,7 +113,7 @@ impl Scenario {
 pub fn hold(ground: &Ground<'_>, definition: &Definition) -> Held {
     let mut held = Held::default();
     for (place, written) in definition.scenarios.iter().enumerate() {
-        match Scenario::read(written) {
+        match Scenario::read(written, definition) {
             Ok(scenario) => {
                 let simulated = simulate(ground, definition, &scenario.script);
                 for message in scenario.expect.differences(&simulated) {
@@ -211,7 +220,7 @@ impl Expect {
             .find(|part| !heard.any(|text| text.contains(part.as_str())))?;
         let all = simulated.messages.join("` · `");
         Some(format!(
-            "the customer did not hear `{missing}`; he heard `{all}`"
+            "the customer did not hear `{missing}`, but `{all}`"
         ))
     }
 }
@@ -289,10 +298,21 @@ scenarios:
             .replace("never: [told]", "never: [told], aproved: 1");
         insta::assert_snapshot!(held(&text).join("\n"), @"
         /scenarios/0: scenario `approved`: `path`: expected look, ask, fork, open, told; found ask, look, fork, open, told [PV-PROC-031]
-        /scenarios/0: scenario `approved`: the customer did not hear `Ticket #2.`; he heard `Which order, Ada?` · `Ticket #1.` [PV-PROC-031]
+        /scenarios/0: scenario `approved`: the customer did not hear `Ticket #2.`, but `Which order, Ada?` · `Ticket #1.` [PV-PROC-031]
         /scenarios/0: scenario `approved`: `ticketId`: expected 2, found 1 [PV-PROC-031]
         /scenarios/1: scenario 2: `expect.aproved`: unknown field `aproved`, expected one of `state`, `path`, `never`, `messages`, `variables`, `actions`, `approvals`, `reason` [PV-PROC-030]
         /scenarios: no scenario comes to fork: no, sorry [PV-PROC-032]
+        ");
+    }
+
+    #[test]
+    fn steps_that_are_not_there_are_named() {
+        let text = REFUND
+            .replace("mocks: { look: ", "mocks: { lok: ")
+            .replace("never: [told]", "never: [tolt, nowhere]");
+        insta::assert_snapshot!(held(&text).join("\n"), @"
+        /scenarios/0: scenario 1: `mocks`: there is no step `lok`; did you mean `look`? [PV-PROC-030]
+        /scenarios/1: scenario 2: `mocks`: there is no step `lok`; did you mean `look`?; `expect.never`: there is no step `tolt`; did you mean `told`?; `expect.never`: there is no step `nowhere` [PV-PROC-030]
         ");
     }
 

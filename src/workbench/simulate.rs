@@ -18,6 +18,7 @@ use crate::{
         event::{Event, Trace},
         execution::Ended,
         ids::SubjectId,
+        nearest::did_you_mean,
         procedure::{
             Definition, StepKind,
             read::value_of,
@@ -62,6 +63,31 @@ impl Script {
         serde_path_to_error::deserialize(value_of(text)?)
             .map_err(|error| format!("`{}`: {}", error.path(), error.inner()))
     }
+
+    /// Names the steps that it speaks of and a definition does not have.
+    pub fn strangers(&self, definition: &Definition) -> Vec<String> {
+        let mut strangers = unknown(definition, "mocks", self.mocks.keys());
+        strangers.extend(unknown(definition, "approvals", self.approvals.keys()));
+        strangers
+    }
+}
+
+/// Says which names of a field are no steps of a definition.
+pub(super) fn unknown<'n>(
+    definition: &Definition,
+    field: &str,
+    names: impl IntoIterator<Item = &'n String>,
+) -> Vec<String> {
+    let names = names.into_iter();
+    let unknown = names.filter(|name| definition.step(name).is_none());
+    unknown
+        .map(|name| {
+            let steps = definition.steps.iter().map(|step| step.id.as_str());
+            let hint = did_you_mean(name, steps).map(|hint| format!("; {hint}"));
+            let hint = hint.unwrap_or_default();
+            format!("`{field}`: there is no step `{name}`{hint}")
+        })
+        .collect()
 }
 
 /// What a system answers.

@@ -6,6 +6,11 @@ use crate::support::{Kind, Rig};
 
 const EVENT: &str = r#"{"specversion":"1.0","id":"e-1","source":"/chat","type":"conversation.ended","subject":"c-1","data":{}}"#;
 
+const DEFINITION: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/config/procedures/order-status-lookup.yaml"
+);
+
 /// Every subcommand that asks a daemon, as it would be typed.
 const ASKING: &[&str] = &[
     "actions list",
@@ -38,6 +43,20 @@ const ASKING: &[&str] = &[
     "parked list",
     "parked replay prk_1",
     "parked show prk_1",
+    "procedures archive refund",
+    "procedures diff refund --from 1",
+    "procedures draft DEFINITION",
+    "procedures list",
+    "procedures migrate refund --to 2",
+    "procedures publish refund",
+    "procedures release refund 1",
+    "procedures run refund --conversation c-1",
+    "procedures runs cancel run_1",
+    "procedures runs list",
+    "procedures runs replay run_1",
+    "procedures runs show run_1",
+    "procedures show refund",
+    "procedures stop refund 1 --reason no",
     "publish EVENTS",
     "reports actions",
     "reports sla --by team",
@@ -74,9 +93,8 @@ const LOCAL: &[&str] = &[
     "completions",
     "explain",
     "migrate",
-    "procedures diff",
     "procedures schema",
-    "procedures show",
+    "procedures simulate",
     "procedures validate",
     "rules check",
     "rules explain",
@@ -114,9 +132,11 @@ async fn every_command_that_asks_a_daemon_is_refused_without_a_role() {
     let events = rig.place.path().join("events.ndjson");
     std::fs::write(&events, format!("{EVENT}\n")).expect("a file");
     for typed in ASKING {
-        let typed = typed.replace("EVENTS", &events.display().to_string());
+        let typed = typed
+            .replace("EVENTS", &events.display().to_string())
+            .replace("DEFINITION", DEFINITION);
         let words: Vec<&str> = typed.split(' ').collect();
-        let mut depth = 1..=words.len().min(2);
+        let mut depth = 1..=words.len().min(3);
         let is_listed = depth.any(|depth| unlisted.remove(&words[..depth].join(" ")));
         assert!(is_listed, "there is no command `{typed}`");
         let output = rig.ask_with(&token, &daemon, &words);

@@ -231,7 +231,15 @@ mod tests {
             ],
         });
         let below = below(&run).map(|table| table.expect("a table"));
-        insta::assert_snapshot!(below.join("\n\n"), @"");
+        insta::assert_snapshot!(below.join("\n\n"), @r#"
+        VARIABLE  VALUE                STATED BY
+        order     {"refundable":true}  api
+        order_id  4711                 customer
+
+        TIME                  STEP  DID
+        2026-11-20T08:00:00Z  ask   asked the customer
+        2026-11-20T08:00:09Z  look  called `api_call`
+        "#);
         assert_eq!(super::below(&json!({})), [None, None]);
     }
 }

@@ -113,7 +113,8 @@ impl Args {
 fn read_mock(pair: &str) -> Result<(String, Mock), Failure> {
     let bad = |why: String| Failure::new(format!("`--mock {pair}` is no STEP=JSON{why}")).code(2);
     let (step, text) = pair.split_once('=').ok_or_else(|| bad(String::new()))?;
-    let value: Value = serde_json::from_str(text).map_err(|error| bad(format!(": {error}")))?;
+    let value: Value =
+        serde_json::from_str(text).map_err(|_| bad(format!(": `{text}` is no JSON")))?;
     let is_whole = |members: &Map<String, Value>| {
         !members.is_empty()
             && members
@@ -152,6 +153,10 @@ pub(super) fn main(folders: &Folders, output: Output, args: &Args) -> Result<(),
         ));
     }
     match script {
+        Some(script) if !script.strangers(&definition).is_empty() => {
+            let strangers = script.strangers(&definition);
+            Err(Failure::new(format!("the script: {}", strangers.join("; "))).code(2))
+        }
         Some(script) => by_script(output, &simulate(&ground, &definition, &script)),
         None => by_scenarios(&ground, output, &definition),
     }
@@ -192,7 +197,7 @@ fn by_scenarios(
     }
     let mut all = Vec::new();
     for (place, written) in definition.scenarios.iter().enumerate() {
-        let scenario = Scenario::read(written).map_err(|error| {
+        let scenario = Scenario::read(written, definition).map_err(|error| {
             Failure::new(format!("scenario {}: {error}", place + 1)).code(EXIT_CONFIG)
         })?;
         let simulated = simulate(ground, definition, &scenario.script);
@@ -237,11 +242,11 @@ fn told_in_short(ran: &Ran) -> String {
         "FAILS"
     };
     let path: Vec<&str> = ran.simulated.path.iter().map(|one| &*one.step).collect();
-    let mut lines = vec![
-        format!("{sign}  {}", ran.name),
-        format!("       {}", path.join(" ─► ")),
-        format!("       {}", ending(&ran.simulated)),
-    ];
+    let mut lines = vec![format!("{sign}  {}", ran.name)];
+    if !path.is_empty() {
+        lines.push(format!("       {}", path.join(" ─► ")));
+    }
+    lines.push(format!("       {}", ending(&ran.simulated)));
     let differences = ran.differences.iter();
     lines.extend(differences.map(|difference| format!("    ≠  {difference}")));
     lines.join("\n")
@@ -297,15 +302,13 @@ fn told(simulated: &Simulated) -> String {
         ],
         listed(&simulated.approvals),
     );
-    table(
-        &[
-            ("REQUEST OF", "/step"),
-            ("ACTION", "/action"),
-            ("STATE", "/state"),
-            ("PARAMS", "/params"),
-        ],
-        listed(&simulated.requests),
-    );
+    let requests = simulated.requests.iter().map(|one| {
+        let params = checks::in_words(&json!(one.params));
+        let state = words(one.state.as_str());
+        format!("{}: `{}` {state}: {params}", one.step, one.action)
+    });
+    let requests: Vec<String> = requests.collect();
+    parts.push(requests.join("\n"));
     parts.push(ending(simulated));
     parts.retain(|part| !part.is_empty());
     parts.join("\n\n")

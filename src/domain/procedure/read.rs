@@ -119,10 +119,12 @@ fn ids<'v>(steps: &'v [Value], faults: &mut Vec<Fault>) -> BTreeMap<&'v str, usi
         let Some(id) = step.get("id").and_then(Value::as_str) else {
             continue;
         };
-        let message = if !is_id(id) {
-            format!("`{id}` cannot be the id of a step")
+        let (message, hint) = if !is_id(id) {
+            let hint = "an id is made of letters, digits, `-` and `_`, and is not `end`";
+            (format!("`{id}` cannot be the id of a step"), hint)
         } else if let Some(first) = ids.get(id) {
-            format!("`{id}` is the id of step {} already", first + 1)
+            let message = format!("`{id}` is the id of step {} already", first + 1);
+            (message, "each step has an id of its own")
         } else {
             ids.insert(id, place);
             continue;
@@ -133,9 +135,7 @@ fn ids<'v>(steps: &'v [Value], faults: &mut Vec<Fault>) -> BTreeMap<&'v str, usi
             step: Some(id.to_owned()),
             pointer: format!("/steps/{place}/id"),
             message,
-            hint: Some(
-                "an id is made of letters, digits, `-` and `_`, and is not `end`".to_owned(),
-            ),
+            hint: Some(hint.to_owned()),
         });
     }
     ids
@@ -342,7 +342,7 @@ steps:
             ]
         }"#;
         insta::assert_snapshot!(faults_of(text), @r#"
-        /steps/1/id: `a` is the id of step 1 already [PV-PROC-006]; an id is made of letters, digits, `-` and `_`, and is not `end`
+        /steps/1/id: `a` is the id of step 1 already [PV-PROC-006]; each step has an id of its own
         /triger_description: there is no field `triger_description` [PV-PROC-003]; did you mean `trigger_description`?
         /trigger_description: `trigger_description` is missing [PV-PROC-002]; it is when the procedure is to be started, in a sentence
         /slug: `Refunds 1` is no slug [PV-PROC-010]; write `refunds-1`

@@ -153,7 +153,7 @@ async fn versions_differ_are_stopped_and_runs_move_to_another_one() {
     published(&place, "Your name?").await;
     let path = "/v1/procedures/greeting";
     let diff = as_ann(&place, "GET", &format!("{path}/diff?from=1&to=2"), None).await;
-    let change = &diff.body["changes"][1];
+    let change = &diff.body["changes"][0];
     assert_eq!(
         (&change["step"], &change["after"]),
         (&json!("ask"), &json!("Your name?")),
