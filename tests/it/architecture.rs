@@ -32,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "telemetry",
             "config",
             "policy",
+            "procedures",
             "decide",
             "workbench",
             "connectors",
