@@ -365,13 +365,7 @@ impl Case<'_> {
 
     /// Moves a run that waits to another version of its procedure.
     pub(super) fn put_moved(&mut self, mut run: Run, version: i64) {
-        let (step, before) = (run.step.clone(), run.version);
-        run.version = version;
-        run.pass(
-            &step,
-            format!("moved from version {before} to version {version}"),
-            self.now,
-        );
+        run.move_to(version, self.now);
         self.record_run("run_moved", &run);
         self.put_run(run);
     }

@@ -138,6 +138,13 @@ impl StatedBy {
     }
 }
 
+impl Passed {
+    /// Tells whether the run was moved to another version there; the step was not done.
+    pub fn is_move(&self) -> bool {
+        self.did.starts_with(MOVED)
+    }
+}
+
 impl RunState {
     /// Gives the wire name.
     pub fn as_str(self) -> &'static str {
@@ -161,6 +168,8 @@ impl RunState {
 pub const MOST_STEPS: u32 = 1_000;
 /// The most that variables hold, written as JSON. *Units*: bytes.
 pub const MOST_BYTES: usize = 64 * 1024;
+/// How the entry of a trail begins that says that the run was moved to another version.
+const MOVED: &str = "moved from version ";
 /// The most entries of a trail; older ones give way.
 const MOST_TRAIL: usize = 200;
 
@@ -208,6 +217,13 @@ impl Run {
     /// Tells how much the variables hold. *Units*: bytes.
     pub fn bytes(&self) -> usize {
         serde_json::to_string(&self.variables).map_or(0, |text| text.len())
+    }
+
+    /// Has it go on with another version.
+    pub fn move_to(&mut self, version: i64, now: Timestamp) {
+        let (step, before) = (self.step.clone(), self.version);
+        self.version = version;
+        self.pass(&step, format!("{MOVED}{before} to version {version}"), now);
     }
 
     /// Notes a step that was done.

@@ -116,7 +116,7 @@ async fn versions(api: &Api, slug: &str) -> Result<Vec<Version>, Problem> {
     Ok(versions)
 }
 
-async fn version(api: &Api, slug: &str, number: i64) -> Result<Version, Problem> {
+pub(super) async fn version(api: &Api, slug: &str, number: i64) -> Result<Version, Problem> {
     let wanted = slug.to_owned();
     let found = api
         .read(move |reader| reader.procedure_version(&wanted, number))
@@ -255,7 +255,7 @@ fn done(receipt: Receipt) -> Result<(), Problem> {
 }
 
 /// Gives the definition that is meant: the draft, or what is active where there is none.
-async fn meant(api: &Api, slug: &str) -> Result<Definition, Problem> {
+pub(super) async fn meant(api: &Api, slug: &str) -> Result<Definition, Problem> {
     let versions = versions(api, slug).await?;
     let draft = versions.iter().find(|one| one.version == DRAFT);
     let active = versions.iter().find(|one| one.stage == Stage::Active);

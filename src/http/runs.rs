@@ -14,6 +14,7 @@ use super::{
     extract::{self, Asked, Named},
     page::{self, shown},
     problem::{Kind, Problem},
+    procedures,
     state::Api,
     submit::{Command, command, idempotency_key},
 };
@@ -157,8 +158,8 @@ pub(super) struct Replay {
     definition: Option<Value>,
 }
 
-/// Runs what was recorded of a run through another definition, without any effect: the draft, a version,
-/// or one that is given.
+/// Runs what was recorded of a run through another definition, without any effect: the draft, else
+/// what is active; a version; or one that is given.
 ///
 /// *Errors*: 404 for what is not there, 422 for a definition that is wrong.
 pub(super) async fn replay(
@@ -167,17 +168,14 @@ pub(super) async fn replay(
     extract::Json(wanted): extract::Json<Replay>,
 ) -> Result<Json<Value>, Problem> {
     let run = find(&api, &id).await?;
-    let text = if let Some(text) = wanted.definition {
-        text
-    } else {
-        let (slug, number) = (run.procedure.clone(), wanted.version.unwrap_or(DRAFT));
-        let found = api
-            .read(move |reader| reader.procedure_version(&slug, number))
-            .await?;
-        let absent = || Problem::unknown("version or draft of the procedure", &run.procedure);
-        found.ok_or_else(absent)?.definition
+    let definition = match (wanted.definition, wanted.version) {
+        (Some(text), _) => Definition::read(text).map_err(procedures::rejected)?,
+        (None, Some(number)) => {
+            let version = procedures::version(&api, &run.procedure, number).await?;
+            Definition::read(version.definition).map_err(procedures::rejected)?
+        }
+        (None, None) => procedures::meant(&api, &run.procedure).await?,
     };
-    let definition = Definition::read(text).map_err(super::procedures::rejected)?;
     let replayed = api.app.replay_run(&run, &definition).await?;
     Ok(Json(shown(&replayed)))
 }

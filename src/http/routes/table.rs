@@ -336,7 +336,7 @@ pub const ROUTES: &[Route] = &[
         .takes("{reason?: text}")
         .answers(200, "run")
         .by(|| routing::post(runs::cancel)),
-    Route::new(Post, "/v1/runs/{id}/replay", SIMULATE, "Runs what was recorded of a run through the draft, a version, or a given definition, without any effect.")
+    Route::new(Post, "/v1/runs/{id}/replay", SIMULATE, "Runs what was recorded of a run through the draft (else what is active), a version, or a given definition, without any effect.")
         .takes("{version?: integer, definition?: object}")
         .answers(200, "{recorded: object, replayed: object, differences: [text]}")
         .by(|| routing::post(runs::replay)),

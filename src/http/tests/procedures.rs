@@ -237,6 +237,32 @@ async fn a_recorded_run_is_tried_again_with_the_draft() {
 }
 
 #[tokio::test]
+async fn a_run_that_waits_or_was_moved_comes_out_the_same_with_its_version() {
+    let place = place().await;
+    published(&place, "Who?").await;
+    let run = started(&place, "c1").await;
+    let mut changed = greeting("Who?");
+    changed["steps"][1]["content"] = json!("Hello, {{name}}.");
+    changed["scenarios"] = json!([]);
+    as_ann(&place, "PUT", "/v1/procedures/greeting", Some(changed)).await;
+    let path = "/v1/procedures/greeting";
+    as_ann(&place, "POST", &format!("{path}/publish"), None).await;
+    let go = json!({"to": 2, "preview": false});
+    let moved = as_ann(&place, "POST", &format!("{path}/migrate"), Some(go)).await;
+    assert_eq!(moved.body["moved"], 1, "{}", moved.body);
+    let id = run["run_id"].as_str().expect("an id");
+    let replay = format!("/v1/runs/{id}/replay");
+    let waits = as_ann(&place, "POST", &replay, Some(json!({}))).await;
+    assert_eq!(waits.body["differences"], json!([]), "{}", waits.body);
+    say(&place, "c1", "Ada").await;
+    let over = as_ann(&place, "POST", &replay, Some(json!({"version": 2}))).await;
+    assert_eq!(over.body["differences"], json!([]), "{}", over.body);
+    let none = as_ann(&place, "POST", &replay, Some(json!({"version": 9}))).await;
+    assert_eq!(none.status, 404, "{}", none.body);
+    place.end().await;
+}
+
+#[tokio::test]
 async fn a_run_is_called_off_by_who_may() {
     let place = place().await;
     published(&place, "Who?").await;
