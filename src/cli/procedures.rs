@@ -72,7 +72,7 @@ enum Command {
         /// A definition, JSON or YAML
         file: PathBuf,
     },
-    /// Publish a file, or the draft of a procedure: runs begin with it from now on
+    /// Publish a file by way of the draft, or the draft itself: runs begin with it from now on
     Publish {
         /// A definition, JSON or YAML; or a procedure, by its slug
         #[arg(value_name = "FILE|SLUG")]

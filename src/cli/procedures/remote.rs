@@ -133,9 +133,12 @@ pub(super) async fn draft(client: &Client, output: Output, file: &Path) -> Resul
     }
     show_faults(&answer)?;
     let slug = &definition.slug;
-    output::line(&format!(
-        "`{slug}`: the draft is written; `provost procedures publish {slug}` publishes it"
-    ))
+    let mut faults = answer["faults"].as_array().into_iter().flatten();
+    output::line(&if faults.any(|fault| fault["severity"] == "error") {
+        format!("`{slug}`: the draft is written; it cannot be published like this")
+    } else {
+        format!("`{slug}`: the draft is written; `provost procedures publish {slug}` publishes it")
+    })
 }
 
 async fn write(client: &Client, definition: &Definition) -> Result<Value, Failure> {

@@ -83,7 +83,7 @@ struct List {
 struct Replay {
     /// The run's id
     id: String,
-    /// With this version instead of the draft
+    /// With this version instead of the draft; where there is none, with what is active
     #[arg(long, value_name = "N", conflicts_with = "file")]
     version: Option<i64>,
     /// With this definition, JSON or YAML
