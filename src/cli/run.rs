@@ -26,6 +26,7 @@ use crate::{
     daemon::{self, App, Folders, ReloadFault, Running, StartError, Watchdog},
     http,
     policy::Sources,
+    store::Reader,
     telemetry::{self, Metrics},
     workbench::check::render,
 };
@@ -140,7 +141,7 @@ async fn live(config: Config, folders: Folders) -> ExitCode {
         .tasks
         .spawn(serve(running.app.clone(), listener, running.stop.clone()));
     let token = first_token(&running.app).await;
-    let published = running.app.store.read(|reader| reader.published()).await;
+    let published = running.app.store.read(Reader::published).await;
     let procedures = published.map_or(0, |published| published.active.len());
     greet(&running, &address, procedures, token.as_deref());
     running.tasks.spawn(keep_up(metrics, running.stop.clone()));

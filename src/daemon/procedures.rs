@@ -155,11 +155,10 @@ impl App {
                 let how = (Stage::Active, source);
                 let house = Entry::house();
                 let written = self.write_procedure(definition.clone(), how, &house);
-                match written.await? {
-                    Receipt::Refused(rejection) => {
-                        tracing::error!(file, %rejection, "a procedure was not published");
-                    }
-                    _ => tracing::info!(file, procedure = definition.slug, "procedure published"),
+                if let Receipt::Refused(rejection) = written.await? {
+                    tracing::error!(file, %rejection, "a procedure was not published");
+                } else {
+                    tracing::info!(file, procedure = definition.slug, "procedure published");
                 }
             }
         }

@@ -74,12 +74,11 @@ pub(super) async fn show(
     (number, format): (Option<i64>, Format),
 ) -> Result<(), Failure> {
     let mut all = Value::Null;
-    let number = match number {
-        Some(number) => number,
-        None => {
-            all = client.get(&path(slug, ""), &[]).await?;
-            all["version"].as_i64().unwrap_or_default()
-        }
+    let number = if let Some(number) = number {
+        number
+    } else {
+        all = client.get(&path(slug, ""), &[]).await?;
+        all["version"].as_i64().unwrap_or_default()
     };
     if output == Output::Json && !all.is_null() {
         return output::json(&all);
