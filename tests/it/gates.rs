@@ -5,7 +5,7 @@
 //! are held to what the architecture says. Nothing is started.
 
 mod architecture;
-mod capabilities;
+pub(crate) mod capabilities;
 mod hygiene;
 mod systemd;
 

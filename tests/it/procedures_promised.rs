@@ -1,7 +1,7 @@
 //! What users are promised of procedures, promise by promise, each with the tests that hold it. A promise
 //! without its test fails here.
 
-use crate::capabilities::hold;
+use crate::gates::capabilities::hold;
 
 /// The promise, and the names of its tests.
 const PROMISES: &[(&str, &[&str])] = &[
