@@ -91,10 +91,17 @@ pub enum ParkedFault {
 }
 
 impl App {
-    /// Loads the policy, mappings, people and teams from their folders and puts them in force.
+    /// Loads the policy, mappings, people and teams from their folders and puts them in force, and publishes
+    /// what the files of procedures say, whatever became of the policy.
     ///
-    /// *Errors*: every fault; the last good ones stay in force.
+    /// *Errors*: every fault of the policy; the last good one stays in force.
     pub async fn reload(&self) -> Result<Loaded, ReloadFault> {
+        let loaded = self.reload_policy().await;
+        self.publish_files().await;
+        loaded
+    }
+
+    async fn reload_policy(&self) -> Result<Loaded, ReloadFault> {
         let folders = self.folders.clone();
         let last = Arc::clone(&self.in_force.ruling().catalogue_sources);
         let now = self.clock.now();
@@ -139,7 +146,6 @@ impl App {
             "unchanged"
         };
         metrics::counter!(telemetry::POLICY_RELOADS, "outcome" => outcome).increment(1);
-        self.publish_files().await;
         if !loaded.held.is_empty() {
             let fault = ReloadFault::Config(loaded.held.clone());
             self.report_rejected(&fault).await;

@@ -114,6 +114,7 @@ impl Case<'_> {
         };
         let context = json!({
             "procedure": step.map(|step| &step.procedure),
+            "procedure_name": step.map(|step| &step.display_name),
             "run_id": step.map(|step| &step.run_id),
             "step": step.map(|step| &step.step),
             "variables": run.map(|run| run.variables.clone()),
@@ -426,10 +427,15 @@ fn summary_of(request: &Request) -> String {
             other => format!("{name} {}", shortened(&other.to_string())),
         })
         .collect();
+    let step = request.step.as_ref();
+    let what = step.map_or_else(
+        || request.action.clone(),
+        |step| format!("{} for {}", request.action, step.display_name),
+    );
     if params.is_empty() {
-        request.action.clone()
+        what
     } else {
-        format!("{}: {}", request.action, params.join(", "))
+        format!("{what}: {}", params.join(", "))
     }
 }
 

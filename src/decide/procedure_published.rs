@@ -13,6 +13,7 @@ use crate::domain::{
     event::{Event, Reason, Trace},
     ids::SubjectId,
     outcome::Change,
+    procedure::StepKind,
     procedure::version::{DRAFT, Procedures, Published, Source, Stage, Version},
     run::{Run, RunState},
     time::Timestamp,
@@ -165,7 +166,9 @@ pub struct RunMoved {
 
 /// Says why a run cannot go on with another version; nothing: it can.
 pub fn why_not(run: &Run, to: &Published) -> Option<String> {
-    use crate::domain::procedure::StepKind;
+    if let Some(why) = &to.version.stopped {
+        return Some(format!("that version is stopped: {why}"));
+    }
     if run.version == to.version.version {
         return Some("it goes by this version already".to_owned());
     }

@@ -56,7 +56,7 @@ impl Decide for StepDue {
             return case.give_run_up(run, "its step is not there any more");
         };
         match ask(case, &run, step) {
-            Ok(asked) => begin(case, run, asked),
+            Ok(asked) => begin(case, run, (&published.definition.display_name, asked)),
             Err(why) => case.give_run_up(run, &why),
         }
     }
@@ -67,12 +67,17 @@ impl Decide for StepDue {
 }
 
 /// Makes the request of a step and sends it on its way.
-fn begin(case: &mut Case<'_>, run: Run, asked: Asked<'_>) -> Result<(), Stop> {
+fn begin(
+    case: &mut Case<'_>,
+    run: Run,
+    (display_name, asked): (&str, Asked<'_>),
+) -> Result<(), Stop> {
     let id = case.make_id("req");
     let mut request = case.new_request(id.clone(), asked.action, asked.params, run.actor.clone());
     request.step = Some(StepOf {
         run_id: run.run_id.clone(),
         procedure: run.procedure.clone(),
+        display_name: display_name.to_owned(),
         version: run.version,
         step: run.step.clone(),
         does: asked.does,

@@ -93,6 +93,8 @@ pub struct StepOf {
     pub run_id: String,
     /// The procedure's slug.
     pub procedure: String,
+    /// What people call it.
+    pub display_name: String,
     /// Its version.
     pub version: i64,
     /// The step's id.

@@ -89,6 +89,7 @@ const ASKING: &[&str] = &[
 const LOCAL: &[&str] = &[
     "actions schema",
     "bench actions",
+    "bench procedures",
     "bench sla",
     "completions",
     "explain",

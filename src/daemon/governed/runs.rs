@@ -150,6 +150,12 @@ fn a_refund_goes_from_the_wish_to_the_approved_ticket() {
     assert_eq!(asked["approvers"], json!(["agent"]));
     let context = &asked["context"];
     assert_eq!(context["procedure"], "refund");
+    assert_eq!(context["procedure_name"], "Refund");
+    let summary = asked["summary"].as_str().expect("a text");
+    assert!(
+        summary.starts_with("create_ticket for Refund: "),
+        "{summary}"
+    );
     assert_eq!(context["step"], "open");
     let variables = &context["variables"];
     assert_eq!(

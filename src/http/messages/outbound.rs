@@ -95,7 +95,7 @@ pub const OUTBOUND: &[Message] = &[
     Message::new(
         "approval.requested",
         "People are asked to approve.",
-        "{conversation_id?: text, approval_id: text, kind: text, summary: text, approvers: [text], required: integer, expires_at?: time, context: {request_id: text, action: text, description: any, params: object, customer: any, channel: any, checks: [{check: text, outcome: text, rule?: text, detail?: text}], procedure?: text, run_id?: text, step?: text, variables?: object}}",
+        "{conversation_id?: text, approval_id: text, kind: text, summary: text, approvers: [text], required: integer, expires_at?: time, context: {request_id: text, action: text, description: any, params: object, customer: any, channel: any, checks: [{check: text, outcome: text, rule?: text, detail?: text}], procedure?: text, procedure_name?: text, run_id?: text, step?: text, variables?: object}}",
     ),
     Message::new(
         "audit.sealed",
