@@ -305,7 +305,10 @@ fn told(simulated: &Simulated) -> String {
     let requests = simulated.requests.iter().map(|one| {
         let params = checks::in_words(&json!(one.params));
         let state = words(one.state.as_str());
-        format!("{}: `{}` {state}: {params}", one.step, one.action)
+        format!(
+            "`{}` asks for `{}` ({state}): {params}",
+            one.step, one.action
+        )
     });
     let requests: Vec<String> = requests.collect();
     parts.push(requests.join("\n"));
@@ -331,4 +334,109 @@ pub(super) fn variables(known: &Value) -> Vec<Value> {
     known
         .map(|(name, known)| json!({"name": name, "value": known["value"], "from": known["from"]}))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::{
+        domain::{directory::Directory, time::Timestamp},
+        policy::{Policy, Sources},
+        workbench::cases::default_settings,
+    };
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn script(words: &[&str]) -> Result<Option<Script>, Failure> {
+        let words = ["x", "file.yaml"].iter().chain(words);
+        Cli::try_parse_from(words).expect("valid").args.script()
+    }
+
+    #[test]
+    fn options_make_a_script() {
+        assert_eq!(script(&[]), Ok(None));
+        let words = [
+            "--input=4711",
+            "--mock=look={\"refundable\": true}",
+            "--mock=ship={\"status\": 404}",
+            "--approve=open",
+            "--reject=second=it was worn",
+            "--variable=n=7",
+            "--customer=name=Ada",
+        ];
+        let script = script(&words).expect("readable");
+        insta::assert_snapshot!(
+            json!(script).to_string(),
+            @r#"{"approvals":{"open":"approve","second":{"reject":"it was worn"}},"channel":null,"customer":{"name":"Ada"},"inputs":["4711"],"mocks":{"look":{"body":{"refundable":true},"status":200},"ship":{"body":null,"status":404}},"variables":{"n":7}}"#
+        );
+        for bad in [
+            "--mock=look",
+            "--mock=look=nope",
+            "--mock=look={\"status\":\"x\"}",
+            "--variable=n",
+        ] {
+            let fault = super::tests::script(&[bad]).expect_err(bad);
+            assert_eq!(fault, Failure::new(fault.message()).code(2), "{bad}");
+        }
+    }
+
+    const GREETING: &str = r#"
+display_name: Greeting
+trigger_description: When somebody says hello
+steps:
+  - { id: ask, type: collect_input, variable: name, prompt: "Who?" }
+  - { id: keep, type: internal_action, action: tag_session, approval: require, params: { tag: "{{name}}" } }
+  - { id: hello, type: message, content: "Hello {{name}}" }
+"#;
+
+    #[test]
+    fn a_simulation_is_told_with_all_that_came_of_it() {
+        let policy = Policy::load(&Sources::default(), &Directory::default()).expect("empty");
+        let settings = default_settings();
+        let ground = Ground {
+            policy: &policy,
+            settings: &settings,
+            now: Timestamp::default(),
+        };
+        let definition = Definition::parse(GREETING).expect("valid");
+        let script = script(&["--input=Ada", "--approve=keep"]).expect("readable");
+        let simulated = simulate(&ground, &definition, &script.expect("a script"));
+        insta::assert_snapshot!(told(&simulated), @r"
+        procedure  Who?
+        customer   Ada
+        procedure  Hello Ada
+
+        STEP   DID
+        ask    `name` was answered
+        keep   done
+        hello  told the customer
+
+        VARIABLE  VALUE  STATED BY
+        name      Ada    customer
+
+        APPROVAL OF  BY     ABOUT
+        keep         agent  tag_session: tag Ada
+
+        `keep` asks for `tag_session` (succeeded): tag Ada
+
+        completed
+        ");
+        let ran = Ran {
+            name: "ada".to_owned(),
+            simulated,
+            differences: vec!["it came to `keep`".to_owned()],
+        };
+        insta::assert_snapshot!(told_in_short(&ran), @r"
+        FAILS  ada
+               ask ─► keep ─► hello
+               completed
+            ≠  it came to `keep`
+        ");
+    }
 }
