@@ -25,7 +25,7 @@ use crate::{
         access::Verb,
         procedure::{
             Definition, Fault, Weight,
-            version::{Published, Source, Stage, Version},
+            version::{Procedures, Published, Source, Stage, Version},
         },
     },
     store::Reader,
@@ -129,52 +129,22 @@ impl App {
     }
 
     async fn take_files(&self, files: &BTreeMap<String, String>) -> Result<(), FileFault> {
-        let before = self.store.read(Reader::published).await?;
-        let (mut errors, mut slugs) = (Vec::new(), BTreeSet::new());
+        let before = self.store.read(|reader| reader.published()).await?;
+        let mut taken = Taken::default();
         for (file, text) in files {
-            let source = Source::File(file.clone());
-            let read = Definition::parse(text);
-            let is_same = read.as_ref().is_ok_and(|definition| {
-                let known = before.active.get(&definition.slug);
-                known.is_some_and(|known| {
-                    known.version.definition == definition.text && known.version.source == source
-                })
-            });
-            let verified = self.verify_procedure(read);
-            report(file, &verified.faults, is_same, &mut errors);
-            let Some(definition) = verified.publishable() else {
-                continue;
-            };
-            if !slugs.insert(definition.slug.clone()) {
-                let message = format!("another file says `{}` too", definition.slug);
-                tracing::error!(file, "{message}");
-                errors.push(json!({"file": format!("procedures/{file}"), "message": message}));
-                continue;
-            }
-            if !is_same {
-                let how = (Stage::Active, source);
-                let house = Entry::house();
-                let written = self.write_procedure(definition.clone(), how, &house);
-                if let Receipt::Refused(rejection) = written.await? {
-                    tracing::error!(file, %rejection, "a procedure was not published");
-                } else {
-                    tracing::info!(file, procedure = definition.slug, "procedure published");
-                }
-            }
+            self.take_file((file, text), &before, &mut taken).await?;
         }
+        let Taken { slugs, errors } = taken;
         for (slug, published) in &before.active {
             let Source::File(file) = &published.version.source else {
                 continue;
             };
             if !files.contains_key(file) && !slugs.contains(slug) {
                 let source = published.version.source.clone();
-                self.archive_procedure(slug, source, &Entry::house())
+                let archived = self
+                    .archive_procedure(slug, source, &Entry::house())
                     .await?;
-                tracing::info!(
-                    file,
-                    procedure = slug,
-                    "procedure archived: its file is gone"
-                );
+                tell(file, slug, "archived", archived);
             }
         }
         if !errors.is_empty() {
@@ -182,6 +152,60 @@ impl App {
                 .await;
         }
         Ok(())
+    }
+
+    /// Publishes what a file says, where it differs from what is published.
+    async fn take_file(
+        &self,
+        (file, text): (&str, &str),
+        before: &Procedures,
+        taken: &mut Taken,
+    ) -> Result<(), FileFault> {
+        let source = Source::File(file.to_owned());
+        let read = Definition::parse(text);
+        let known = read.as_ref().ok();
+        let known = known.and_then(|definition| before.active.get(&definition.slug));
+        let is_same = known.zip(read.as_ref().ok()).is_some_and(|(known, read)| {
+            known.version.definition == read.text && known.version.source == source
+        });
+        let verified = self.verify_procedure(read);
+        report(file, &verified.faults, is_same, &mut taken.errors);
+        let Some(definition) = verified.publishable() else {
+            return Ok(());
+        };
+        let slug = definition.slug.clone();
+        if !taken.slugs.insert(slug.clone()) {
+            let message = format!("another file says `{slug}` too");
+            tracing::error!(file, "{message}");
+            let error = json!({"file": format!("procedures/{file}"), "message": message});
+            taken.errors.push(error);
+        } else if !is_same {
+            let (how, house) = ((Stage::Active, source), Entry::house());
+            let written = self.write_procedure(definition.clone(), how, &house);
+            tell(file, &slug, "published", written.await?);
+        }
+        Ok(())
+    }
+}
+
+/// What has been seen of the files so far.
+#[derive(Default)]
+struct Taken {
+    /// The slugs of those without a fault.
+    slugs: BTreeSet<String>,
+    /// What is wrong with the others.
+    errors: Vec<Value>,
+}
+
+/// Logs what became of the procedure of a file.
+fn tell(file: &str, slug: &str, what: &str, receipt: Receipt) {
+    match receipt {
+        Receipt::Refused(rejection) => {
+            tracing::error!(file, procedure = slug, %rejection, "the procedure was not {what}");
+        }
+        Receipt::Accepted { .. } | Receipt::Duplicate { .. } | Receipt::Ignored { .. } => {
+            tracing::info!(file, procedure = slug, "the procedure was {what}");
+        }
     }
 }
 

@@ -88,9 +88,10 @@ async fn measure(client: &Client, args: &Args) -> Result<Report, Failure> {
     let plan = daemon::prepare(&args.ground, 0)?;
     // Started once and stopped again, so that exchange and inbox stand, and the procedures are published.
     Daemon::start(&args.ground, FILES).await?.stop().await?;
-    let steps = steps(client, args).await?;
+    // First, since a database works on for a while after many rows came.
     let answers = answers(client, args).await?;
     say(&format!("answer to prompt: {answers}"));
+    let steps = steps(client, args).await?;
     let parked = parked(client, args).await?;
     Ok(Report {
         setting: Setting::of(&args.ground, plan)?,
