@@ -129,7 +129,7 @@ impl App {
     }
 
     async fn take_files(&self, files: &BTreeMap<String, String>) -> Result<(), FileFault> {
-        let before = self.store.read(|reader| reader.published()).await?;
+        let before = self.store.read(Reader::published).await?;
         let mut taken = Taken::default();
         for (file, text) in files {
             self.take_file((file, text), &before, &mut taken).await?;
