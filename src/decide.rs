@@ -111,6 +111,9 @@ use crate::{
 /// How deep a decision may ask something of the house that asks again.
 pub const MAX_DEPTH: usize = 16;
 
+/// How often a decision may ask for more of the world before it is given up.
+pub const MAX_ROUNDS: usize = 12;
+
 /// A typed input that knows what follows from it.
 pub trait Decide: fmt::Debug + Send + Sync {
     /// Adds to the case what follows.

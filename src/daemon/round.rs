@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    decide::{Decision, Entry, Input, MAX_DEPTH, PutAside, Settings, decide},
+    decide::{Decision, Entry, Input, MAX_DEPTH, MAX_ROUNDS, PutAside, Settings, decide},
     domain::{
         event::{Event, Reason},
         ids::SubjectId,
@@ -23,9 +23,6 @@ use crate::{
     },
     policy::Policy,
 };
-
-/// How often a decision may ask for more.
-const MAX_ROUNDS: usize = 6;
 
 /// One decided input.
 #[derive(Debug)]
@@ -146,9 +143,9 @@ impl<'a> Round<'a> {
     /// Gives the step that puts an input aside which still needs more.
     fn give_up(&self, subject: &SubjectId, step: &Step) -> Step {
         tracing::error!(subject = %subject, event.id = %step.input.event.id, "a decision keeps asking for more; its input is parked");
-        let detail = "the decision asked for more than six rounds of loading";
+        let detail = format!("the decision asked for more than {MAX_ROUNDS} rounds of loading");
         Step {
-            input: Arc::new(put_aside(&step.input, self.settings, detail)),
+            input: Arc::new(put_aside(&step.input, self.settings, &detail)),
             rounds: 0,
             ..*step
         }

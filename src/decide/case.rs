@@ -17,7 +17,7 @@ use crate::{
         event::{Event, Reason, Rejection},
         facts::{Facts, StateFacts},
         outcome::{AuditDraft, Change, Outcome, ResultEvent},
-        request::{Check, Request},
+        request::{Check, Request, StepOf},
         run::Run,
         sla::{Clock, Owner},
         ticket::Ticket,
@@ -74,8 +74,8 @@ pub struct Case<'a> {
     pub(super) requests: BTreeMap<String, Arc<Request>>,
     /// Runs that this decision has changed.
     pub(super) runs: BTreeMap<String, Arc<Run>>,
-    /// How requests have ended that are steps of runs, each with its run and its own id.
-    pub(super) acted: Vec<((String, String), Acted)>,
+    /// How requests have ended that are steps of runs, each with its step and its own id.
+    pub(super) acted: Vec<(StepOf, String, Acted)>,
     numbers_taken: usize,
     ids_made: usize,
     effects: Vec<Value>,

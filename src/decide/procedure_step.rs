@@ -32,6 +32,8 @@ pub(super) const STEP: InboundType = InboundType {
 struct StepDue {
     run_id: String,
     wait: u32,
+    procedure: String,
+    version: i64,
 }
 
 /// What a step asks for.
@@ -62,7 +64,11 @@ impl Decide for StepDue {
     }
 
     fn foresees(&self) -> Vec<Need> {
-        vec![Need::Run(self.run_id.clone()), Need::Procedures]
+        vec![
+            Need::Run(self.run_id.clone()),
+            Need::Procedures,
+            Need::Version(self.procedure.clone(), self.version),
+        ]
     }
 }
 

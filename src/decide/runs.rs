@@ -19,7 +19,7 @@ use crate::{
         event::Reason,
         outcome::Change,
         procedure::version::Published,
-        request::{Request, RequestState},
+        request::{Request, RequestState, StepOf},
         run::{MOST_BYTES, Run, RunState, StatedBy},
         world::Need,
     },
@@ -207,15 +207,16 @@ impl Case<'_> {
     /// Notes how a request has ended that is a step of a run.
     pub(super) fn note_end(&mut self, request: &Request, acted: Acted) {
         if let Some(step) = &request.step {
-            let place = (step.run_id.clone(), request.request_id.clone());
-            self.acted.push((place, acted));
+            let id = request.request_id.clone();
+            self.acted.push((step.clone(), id, acted));
         }
     }
 
     /// Goes on with the runs whose action has ended in this decision.
     pub(super) fn settle_runs(&mut self) -> Result<(), Stop> {
-        for ((run_id, request_id), acted) in std::mem::take(&mut self.acted) {
-            let found = self.run(&run_id)?.map(|run| (*run).clone());
+        for (step, request_id, acted) in std::mem::take(&mut self.acted) {
+            self.know_run(&step)?;
+            let found = self.run(&step.run_id)?.map(|run| (*run).clone());
             let waits = |run: &Run| {
                 run.state == RunState::AwaitingAction
                     && run.request_id.as_deref() == Some(&request_id)
@@ -227,6 +228,23 @@ impl Case<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Asks in one go for everything that a run goes on by.
+    fn know_run(&self, step: &StepOf) -> Result<(), Stop> {
+        let world = self.world;
+        let needs: Vec<Need> = [
+            world.run(&step.run_id).err(),
+            world.procedures().err(),
+            world.version(&step.procedure, step.version).err(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if needs.is_empty() {
+            return Ok(());
+        }
+        Err(Stop::Needs(needs))
     }
 
     /// Ends the run that is under way, because a person takes over or the conversation is over.
@@ -260,7 +278,10 @@ impl Case<'_> {
                     self.report_run("procedure.awaiting_input", &run, more);
                 }
                 Move::Act => {
-                    let data = json!({"run_id": run.run_id, "wait": run.wait, "actor": run.actor});
+                    let data = json!({
+                        "run_id": run.run_id, "wait": run.wait, "actor": run.actor,
+                        "procedure": run.procedure, "version": run.version,
+                    });
                     self.ask_house(STEP, data.as_object().cloned().unwrap_or_default());
                 }
                 Move::HandOver { reason, said } => self.hand_run_over(&run, &reason, said),

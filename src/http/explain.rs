@@ -13,7 +13,7 @@ use super::{
     state::Api,
 };
 use crate::{
-    decide::{Decision, Entry, Input, decide},
+    decide::{Decision, Entry, Input, MAX_ROUNDS, decide},
     domain::{
         event::Event,
         facts::Facts,
@@ -24,9 +24,6 @@ use crate::{
     },
     store::{Page, Reader, StoreError, TicketFilter},
 };
-
-/// How often a decision may ask for more.
-const MAX_ROUNDS: usize = 8;
 
 /// Explains an event.
 ///

@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     decide::{
-        ApprovalDue, ClockDue, Decision, Entry, Input, MAX_DEPTH, RunDue, Settings, decide,
-        due_event,
+        ApprovalDue, ClockDue, Decision, Entry, Input, MAX_DEPTH, MAX_ROUNDS, RunDue, Settings,
+        decide, due_event,
     },
     domain::{
         budget::{Budget, BudgetKey},
@@ -29,9 +29,6 @@ use crate::{
     },
     policy::Policy,
 };
-
-/// How many rounds of [`Need`] a decision may take.
-const MAX_ROUNDS: usize = 8;
 
 /// Something that came out.
 #[derive(Clone, Debug, PartialEq)]

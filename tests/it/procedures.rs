@@ -84,24 +84,16 @@ fn count(results: &[Value], kind: &str) -> usize {
     results.iter().filter(|one| one["type"] == kind).count()
 }
 
-async fn a_refund_goes_from_the_wish_to_the_approved_ticket(kind: Kind) {
-    let stub = Stub::start().await;
-    let mut rig = Rig::new(kind).await;
-    furnished(&mut rig, &stub, "require");
-    let mut daemon = rig.start().await;
-    let events = [wish("c1"), says("c1", "A-1")];
-    rig.deliver(&events).await;
+/// Waits until people are asked in the conversation `c1`.
+async fn asked(daemon: &Daemon) -> Value {
     let approvals = "/v1/approvals?state=pending&conversation=c1";
-    let approval = eventually("people are asked", async || {
+    eventually("people are asked", async || {
         daemon.list(approvals).await.pop()
     })
-    .await;
-    let context = &approval["context"];
-    assert_eq!(context["procedure"], "refund", "{approval}");
-    assert_eq!(
-        context["variables"]["order_id"],
-        json!({"value": "A-1", "from": "customer"})
-    );
+    .await
+}
+
+async fn approve(daemon: &Daemon, approval: &Value) {
     let id = approval["approval_id"].as_str().expect("an id");
     let path = format!("/v1/approvals/{id}/decision");
     let yes = json!({"decision": "approve"}).to_string();
@@ -109,6 +101,34 @@ async fn a_refund_goes_from_the_wish_to_the_approved_ticket(kind: Kind) {
         .send(Method::POST, &path, "application/json", yes)
         .await;
     assert_eq!(status, StatusCode::OK, "{said}");
+}
+
+/// Rules that have a ticket's opening ask for all that there is.
+const BUSY: &str = r#"
+route("All", #{ team: "support", assign: "least_open" });
+sla("All", #{ medium: #{ first_response: "1h", resolution: "8h" } });
+limit("Tickets", #{ action: "create_ticket", by: "conversation", window: "1d", max_count: 3 });
+on("action.requested", "Often", #{
+    history: #{ before: #{ action: "create_ticket", by: "conversation", window: "1d" } },
+    then: |e| if e.history.before.count > 5 { [deny("too often")] } else { [] },
+});
+"#;
+
+async fn a_refund_goes_from_the_wish_to_the_approved_ticket(kind: Kind) {
+    let stub = Stub::start().await;
+    let mut rig = Rig::new(kind).await;
+    furnished(&mut rig, &stub, "require");
+    let mut daemon = rig.start().await;
+    let events = [wish("c1"), says("c1", "A-1")];
+    rig.deliver(&events).await;
+    let approval = asked(&daemon).await;
+    let context = &approval["context"];
+    assert_eq!(context["procedure"], "refund", "{approval}");
+    assert_eq!(
+        context["variables"]["order_id"],
+        json!({"value": "A-1", "from": "customer"})
+    );
+    approve(&daemon, &approval).await;
     let run = run_of(&daemon, "c1", "completed").await;
     let steps: Vec<&str> = run["trail"]
         .as_array()
@@ -129,7 +149,8 @@ async fn a_refund_goes_from_the_wish_to_the_approved_ticket(kind: Kind) {
 async fn a_run_waits_for_days_and_goes_on_where_it_was(kind: Kind) {
     let stub = Stub::start().await;
     let mut rig = Rig::embedded(kind);
-    furnished(&mut rig, &stub, "auto");
+    furnished(&mut rig, &stub, "require");
+    rig.rule("busy.rhai", BUSY);
     let mut daemon = rig.start().await;
     daemon.deliver(&[wish("c1")]).await;
     run_of(&daemon, "c1", "awaiting_input").await;
@@ -137,10 +158,11 @@ async fn a_run_waits_for_days_and_goes_on_where_it_was(kind: Kind) {
     // The definition changes meanwhile; the run ends on its own.
     rig.configuration(
         "procedures/refund.yaml",
-        &refund(&stub, "auto").replace("Ticket #", "Number "),
+        &refund(&stub, "require").replace("Ticket #", "Number "),
     );
     let mut daemon = rig.start().await;
     daemon.deliver(&[says("c1", "A-1")]).await;
+    approve(&daemon, &asked(&daemon).await).await;
     let run = run_of(&daemon, "c1", "completed").await;
     assert_eq!(run["version"], 1, "{run}");
     let told = results(&daemon, "c1").await;

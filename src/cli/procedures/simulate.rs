@@ -421,7 +421,7 @@ steps:
         name      Ada    customer
 
         APPROVAL OF  BY     ABOUT
-        keep         agent  tag_session: tag Ada
+        keep         agent  tag_session for Greeting: tag Ada
 
         `keep` asks for `tag_session` (succeeded): tag Ada
 

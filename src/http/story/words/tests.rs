@@ -279,7 +279,7 @@ fn of_run(effect: &str, run_id: &str) -> Value {
 fn step(state: &str, reason: &str) -> (Request, (AuditBody, Option<Cause>)) {
     let step = json!({
         "run_id": "run_1", "procedure": "money_back", "version": 2, "step": "open",
-        "does": "catalogue", "level": "require",
+        "display_name": "Refund", "does": "catalogue", "level": "require",
     });
     let request = request(&json!({"state": state, "step": step, "params": {}, "reason": reason}));
     let house = json!({"kind": "system", "id": "provost"});
