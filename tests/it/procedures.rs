@@ -106,7 +106,7 @@ async fn approve(daemon: &Daemon, approval: &Value) {
 /// Rules that have a ticket's opening ask for all that there is.
 const BUSY: &str = r#"
 route("All", #{ team: "support", assign: "least_open" });
-sla("All", #{ medium: #{ first_response: "1h", resolution: "8h" } });
+sla("Promise", #{ medium: #{ first_response: "1h", resolution: "8h" } });
 limit("Tickets", #{ action: "create_ticket", by: "conversation", window: "1d", max_count: 3 });
 on("action.requested", "Often", #{
     history: #{ before: #{ action: "create_ticket", by: "conversation", window: "1d" } },
