@@ -350,6 +350,16 @@ pub struct Fault {
     pub hint: Option<String>,
 }
 
+/// Gives what to do about a code, where nothing better is known.
+pub fn remedy(codes: &[(&str, &str)], code: &str) -> Option<String> {
+    let found = codes.iter().find(|(known, _)| *known == code);
+    let mut remedy = found?.1.trim_end_matches('.').to_owned();
+    if let Some(first) = remedy.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    Some(remedy)
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = if self.pointer.is_empty() {

@@ -20,6 +20,7 @@ use crate::domain::{
     nearest::{did_you_mean, one_of},
     procedure::{
         ApiCall, Definition, Fault, Gate, Goto, InternalAction, Step, StepKind, Target, Weight,
+        remedy,
     },
     run::StatedBy,
     ticket::Priority,
@@ -146,7 +147,7 @@ impl Check<'_> {
             step: Some(self.flow.definition.steps[place].id.clone()),
             pointer: format!("/steps/{place}{field}"),
             message,
-            hint: hint.into(),
+            hint: hint.into().or_else(|| remedy(CODES, code)),
         });
     }
 
@@ -494,11 +495,11 @@ steps:
         Error /steps/2/approvers: there is no role `manger` [PV-PROC-018]; did you mean `manager`?
         Error /steps/2/action: there is no internal action `send_emial` [PV-PROC-016]; did you mean `send_email`?
         Error /steps/3/params: the action takes no `subjekt` [PV-PROC-017]; did you mean `subject`?
-        Error /steps/3/params: the action wants `subject` [PV-PROC-017]
-        Error /steps/5/name: `customer` is filled by Provost alone [PV-PROC-020]
-        Error /steps/5: `spin`, `again` go round without ever waiting [PV-PROC-014]
+        Error /steps/3/params: the action wants `subject` [PV-PROC-017]; give the parameters that the action takes
+        Error /steps/5/name: `customer` is filled by Provost alone [PV-PROC-020]; choose another name for the variable
+        Error /steps/5: `spin`, `again` go round without ever waiting [PV-PROC-014]; have the steps wait for the customer somewhere, or let them end
         Warning /steps/0/prompt: no step before `ask` fills `name` [PV-PROC-011]; it is empty unless it is given at the start
-        Warning /steps/4: no run comes to `lost` [PV-PROC-013]
+        Warning /steps/4: no run comes to `lost` [PV-PROC-013]; have a step go there, or remove it
         Warning /steps/6/content: no step before `again` fills `ticketId` [PV-PROC-011]; it is empty unless it is given at the start
         ");
     }
@@ -517,8 +518,8 @@ steps:
 "#;
         insta::assert_snapshot!(found(text), @r"
         Warning /steps/3/next: `grant` falls into `told`, the other branch of `fork` [PV-PROC-015]; write `next: end` in `grant`, or name the step that is meant
-        Warning /steps/2/variable: whether `grant` is done rests on `years`, which is only what the customer said [PV-PROC-019]
-        Warning /steps/4/content: `granted` has no value on some of the ways to `told` [PV-PROC-012]
+        Warning /steps/2/variable: whether `grant` is done rests on `years`, which is only what the customer said [PV-PROC-019]; look the value up in a system of your own, or have people approve the step
+        Warning /steps/4/content: `granted` has no value on some of the ways to `told` [PV-PROC-012]; give the variable a default with `set_variable` before the ways part
         ");
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::simulate::{Ground, Script, Simulated, simulate, uncovered, unknown};
 use crate::domain::{
-    procedure::{Definition, Fault, Weight},
+    procedure::{Definition, Fault, Weight, remedy},
     run::RunState,
 };
 
@@ -138,7 +138,7 @@ pub fn hold(ground: &Ground<'_>, definition: &Definition) -> Held {
                 step: None,
                 pointer: "/scenarios".to_owned(),
                 message: format!("no scenario comes to {}", missing.join(", ")),
-                hint: None,
+                hint: remedy(CODES, UNCOVERED),
             });
         }
     }
@@ -152,7 +152,7 @@ fn fault(code: &'static str, place: usize, message: String) -> Fault {
         step: None,
         pointer: format!("/scenarios/{place}"),
         message,
-        hint: None,
+        hint: remedy(CODES, code),
     }
 }
 
@@ -285,7 +285,7 @@ scenarios:
 
     #[test]
     fn scenarios_hold_and_what_none_comes_to_is_named() {
-        insta::assert_snapshot!(held(REFUND).join("\n"), @"/scenarios: no scenario comes to fork: no, sorry [PV-PROC-032]");
+        insta::assert_snapshot!(held(REFUND).join("\n"), @"/scenarios: no scenario comes to fork: no, sorry [PV-PROC-032]; add a scenario that goes there, so that the next change is held against it");
     }
 
     #[test]
@@ -297,11 +297,11 @@ scenarios:
             .replace("approvals: { open: { reject: too late } }", "approvals: {}")
             .replace("never: [told]", "never: [told], aproved: 1");
         insta::assert_snapshot!(held(&text).join("\n"), @"
-        /scenarios/0: scenario `approved`: `path`: expected look, ask, fork, open, told; found ask, look, fork, open, told [PV-PROC-031]
-        /scenarios/0: scenario `approved`: the customer did not hear `Ticket #2.`, but `Which order, Ada?` · `Ticket #1.` [PV-PROC-031]
-        /scenarios/0: scenario `approved`: `ticketId`: expected 2, found 1 [PV-PROC-031]
-        /scenarios/1: scenario 2: `expect.aproved`: unknown field `aproved`, expected one of `state`, `path`, `never`, `messages`, `variables`, `actions`, `approvals`, `reason` [PV-PROC-030]
-        /scenarios: no scenario comes to fork: no, sorry [PV-PROC-032]
+        /scenarios/0: scenario `approved`: `path`: expected look, ask, fork, open, told; found ask, look, fork, open, told [PV-PROC-031]; mend the procedure, or what the scenario expects; `provost procedures simulate` shows what happens
+        /scenarios/0: scenario `approved`: the customer did not hear `Ticket #2.`, but `Which order, Ada?` · `Ticket #1.` [PV-PROC-031]; mend the procedure, or what the scenario expects; `provost procedures simulate` shows what happens
+        /scenarios/0: scenario `approved`: `ticketId`: expected 2, found 1 [PV-PROC-031]; mend the procedure, or what the scenario expects; `provost procedures simulate` shows what happens
+        /scenarios/1: scenario 2: `expect.aproved`: unknown field `aproved`, expected one of `state`, `path`, `never`, `messages`, `variables`, `actions`, `approvals`, `reason` [PV-PROC-030]; write the scenario as the documentation has it: `name`, the script, and `expect`
+        /scenarios: no scenario comes to fork: no, sorry [PV-PROC-032]; add a scenario that goes there, so that the next change is held against it
         ");
     }
 
@@ -311,8 +311,8 @@ scenarios:
             .replace("mocks: { look: ", "mocks: { lok: ")
             .replace("never: [told]", "never: [tolt, nowhere]");
         insta::assert_snapshot!(held(&text).join("\n"), @"
-        /scenarios/0: scenario 1: `mocks`: there is no step `lok`; did you mean `look`? [PV-PROC-030]
-        /scenarios/1: scenario 2: `mocks`: there is no step `lok`; did you mean `look`?; `expect.never`: there is no step `tolt`; did you mean `told`?; `expect.never`: there is no step `nowhere` [PV-PROC-030]
+        /scenarios/0: scenario 1: `mocks`: there is no step `lok`; did you mean `look`? [PV-PROC-030]; write the scenario as the documentation has it: `name`, the script, and `expect`
+        /scenarios/1: scenario 2: `mocks`: there is no step `lok`; did you mean `look`?; `expect.never`: there is no step `tolt`; did you mean `told`?; `expect.never`: there is no step `nowhere` [PV-PROC-030]; write the scenario as the documentation has it: `name`, the script, and `expect`
         ");
     }
 
@@ -329,9 +329,9 @@ scenarios:
         );
         let faults = held(&text);
         insta::assert_snapshot!(faults.join("\n"), @"
-        /scenarios/0: scenario `approved`: `look` calls another system, and `mocks` does not say what it answers [PV-PROC-031]
-        /scenarios/1: scenario `rejected`: `ask` waits for an answer, and `inputs` has no more [PV-PROC-031]
-        /scenarios: no scenario comes to fork, open, told, sorry [PV-PROC-032]
+        /scenarios/0: scenario `approved`: `look` calls another system, and `mocks` does not say what it answers [PV-PROC-031]; mend the procedure, or what the scenario expects; `provost procedures simulate` shows what happens
+        /scenarios/1: scenario `rejected`: `ask` waits for an answer, and `inputs` has no more [PV-PROC-031]; mend the procedure, or what the scenario expects; `provost procedures simulate` shows what happens
+        /scenarios: no scenario comes to fork, open, told, sorry [PV-PROC-032]; add a scenario that goes there, so that the next change is held against it
         ");
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use serde_json::{Map, Value};
 
-use super::{Fault, Goto, Weight, forms::Field};
+use super::{Fault, Goto, Weight, forms::Field, read::CODES, remedy};
 use crate::domain::{
     nearest::{did_you_mean, one_of},
     template::{Template, TemplateFault, texts},
@@ -62,7 +62,7 @@ impl<'a> Fields<'a, '_> {
             step: self.step.map(str::to_owned),
             pointer,
             message,
-            hint: hint.into(),
+            hint: hint.into().or_else(|| remedy(CODES, code)),
         });
     }
 

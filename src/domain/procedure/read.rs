@@ -352,15 +352,15 @@ steps:
         /steps/2/operator: `operator` cannot be `equal` [PV-PROC-004]; did you mean `equals`?
         /steps/2/then: there is no step `b` [PV-PROC-007]; name a step by its `id`, or `end`
         /steps/2/else: there is no step `enb` [PV-PROC-007]; did you mean `end`?
-        /steps/3/max_tries: `max_tries` is `0`, not a whole number from 1 to 20 [PV-PROC-004]
+        /steps/3/max_tries: `max_tries` is `0`, not a whole number from 1 to 20 [PV-PROC-004]; write a value of the kind that the message names
         /steps/3/variable: `e-mail` cannot be the name of a variable [PV-PROC-009]; use letters, digits and `_`
-        /steps/3/prompt: `prompt` is empty [PV-PROC-002]
+        /steps/3/prompt: `prompt` is empty [PV-PROC-002]; add what is missing; `provost procedures schema` prints what each step has
         /steps/4: `url` and `action` exclude each other [PV-PROC-002]; give the address as `url`, or an action of the catalogue as `action`
         /steps/5/body: `body` is not JSON [PV-PROC-004]; write it as an object, or as its text, such as {"order": "{{order_id}}"}
         /steps/5/url: `https://{{host}}/x` is not the address of a system [PV-PROC-004]; begin with `https://` and a host; values may stand in path and query only
         /steps/6/id: `id` is missing [PV-PROC-002]; it is what other steps call it
         /steps/6/value: `value` is missing [PV-PROC-002]; it is the value
-        /steps/7: a step is an object [PV-PROC-004]
+        /steps/7: a step is an object [PV-PROC-004]; write a value of the kind that the message names
         "#);
     }
 
