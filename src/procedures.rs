@@ -18,6 +18,7 @@ pub mod draw;
 mod flow;
 pub mod internal;
 pub mod interpret;
+pub mod naming;
 pub mod schema;
 
 pub use check::CODES;

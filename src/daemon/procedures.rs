@@ -25,6 +25,7 @@ use crate::{
         access::Verb,
         procedure::{
             Definition, Fault, Weight,
+            read::Malformed,
             version::{Procedures, Published, Source, Stage, Version},
         },
     },
@@ -37,7 +38,7 @@ use crate::{
 
 impl App {
     /// Looks at a definition under the policy in force.
-    pub fn verify_procedure(&self, read: Result<Definition, Vec<Fault>>) -> Verified {
+    pub fn verify_procedure(&self, read: Result<Definition, Malformed>) -> Verified {
         self.with_ground(|ground| verify(ground, read))
     }
 

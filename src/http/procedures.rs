@@ -177,7 +177,7 @@ pub(super) async fn compare(
     Named(slug): Named,
     Asked(query): Asked<DiffQuery>,
 ) -> Result<Json<Value>, Problem> {
-    let read = |version: Version| Definition::read(version.definition).map_err(rejected);
+    let read = |version: Version| read(&api, version.definition);
     let from = read(version(&api, &slug, query.from).await?)?;
     let to = read(version(&api, &slug, query.to).await?)?;
     Ok(Json(
@@ -185,9 +185,17 @@ pub(super) async fn compare(
     ))
 }
 
+/// Reads a definition.
+///
+/// *Errors*: 422 with every fault of its form, and with what it names that is not there.
+pub(super) fn read(api: &Api, text: Value) -> Result<Definition, Problem> {
+    let wrong = |malformed| rejected(api.app.verify_procedure(Err(malformed)).faults);
+    Definition::read(text).map_err(wrong)
+}
+
 /// Refuses a definition for what is wrong with it.
 #[expect(clippy::needless_pass_by_value, reason = "it is handed on as an error")]
-pub(super) fn rejected(faults: Vec<Fault>) -> Problem {
+fn rejected(faults: Vec<Fault>) -> Problem {
     let detail = match &faults[..] {
         [only] => only.to_string(),
         [first, rest @ ..] => format!("{first}, and {} more", rest.len()),
@@ -204,7 +212,7 @@ pub(super) async fn create(
     Extension(owner): Extension<Owner>,
     extract::Json(body): extract::Json<Value>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let definition = Definition::read(body).map_err(rejected)?;
+    let definition = read(&api, body)?;
     let slug = definition.slug.clone();
     if versions(&api, &slug).await.is_ok() {
         let detail = format!("there is a procedure `{slug}`; change its draft with PUT");
@@ -223,7 +231,7 @@ pub(super) async fn replace(
     Named(slug): Named,
     extract::Json(body): extract::Json<Value>,
 ) -> Result<Json<Value>, Problem> {
-    let definition = Definition::read(body).map_err(rejected)?;
+    let definition = read(&api, body)?;
     if definition.slug != slug {
         let detail = format!(
             "the definition is of `{}`, not of `{slug}`",
@@ -261,7 +269,7 @@ pub(super) async fn meant(api: &Api, slug: &str) -> Result<Definition, Problem> 
     let active = versions.iter().find(|one| one.stage == Stage::Active);
     let found = draft.or(active).or(versions.last());
     let found = found.ok_or_else(|| Problem::unknown("procedure", slug))?;
-    Definition::read(found.definition.clone()).map_err(rejected)
+    read(api, found.definition.clone())
 }
 
 /// Publishes the draft as a new version.

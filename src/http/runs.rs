@@ -21,7 +21,7 @@ use super::{
 use crate::{
     daemon::{MigrationFault, MigrationWish},
     domain::{
-        procedure::{Definition, version::DRAFT},
+        procedure::version::DRAFT,
         run::{Run, RunState},
     },
     store::RunFilter,
@@ -169,10 +169,10 @@ pub(super) async fn replay(
 ) -> Result<Json<Value>, Problem> {
     let run = find(&api, &id).await?;
     let definition = match (wanted.definition, wanted.version) {
-        (Some(text), _) => Definition::read(text).map_err(procedures::rejected)?,
+        (Some(text), _) => procedures::read(&api, text)?,
         (None, Some(number)) => {
             let version = procedures::version(&api, &run.procedure, number).await?;
-            Definition::read(version.definition).map_err(procedures::rejected)?
+            procedures::read(&api, version.definition)?
         }
         (None, None) => procedures::meant(&api, &run.procedure).await?,
     };

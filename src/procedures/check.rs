@@ -6,24 +6,16 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use super::{
     flow::{Flow, GIVEN, looked_at, root},
-    internal::{INTERNAL, internal},
+    naming::{Names, naming},
 };
 use crate::domain::{
-    access::Roles,
     action::Level,
-    catalogue::Catalogue,
     integration::HttpMethod,
-    nearest::{did_you_mean, one_of},
-    procedure::{
-        ApiCall, Definition, Fault, Gate, Goto, InternalAction, Step, StepKind, Target, Weight,
-        remedy,
-    },
+    nearest::did_you_mean,
+    procedure::{ApiCall, Definition, Fault, Goto, Step, StepKind, Target, Weight, remedy},
     run::StatedBy,
-    ticket::Priority,
 };
 
 /// A variable that no step fills.
@@ -37,19 +29,19 @@ const ENDLESS: &str = "PV-PROC-014";
 /// A branch that falls into the other one.
 const FALLS_IN: &str = "PV-PROC-015";
 /// An action that does not exist.
-const NO_ACTION: &str = "PV-PROC-016";
+pub(super) const NO_ACTION: &str = "PV-PROC-016";
 /// A parameter that is missing, or that nothing takes.
-const BAD_PARAM: &str = "PV-PROC-017";
+pub(super) const BAD_PARAM: &str = "PV-PROC-017";
 /// A role that does not exist.
-const NO_ROLE: &str = "PV-PROC-018";
+pub(super) const NO_ROLE: &str = "PV-PROC-018";
 /// A gate that rests on what only the customer said.
 const CUSTOMERS_WORD: &str = "PV-PROC-019";
 /// A name that a step must not fill.
-const RESERVED: &str = "PV-PROC-020";
+pub(super) const RESERVED: &str = "PV-PROC-020";
 /// A mail without a server to send it by.
-const NO_MAIL: &str = "PV-PROC-021";
+pub(super) const NO_MAIL: &str = "PV-PROC-021";
 /// A value that an internal action does not take.
-const BAD_VALUE: &str = "PV-PROC-022";
+pub(super) const BAD_VALUE: &str = "PV-PROC-022";
 
 /// Every code of this module with its remedy.
 pub const CODES: &[(&str, &str)] = &[
@@ -88,27 +80,16 @@ pub const CODES: &[(&str, &str)] = &[
     (BAD_VALUE, "Give the parameter a value that it takes."),
 ];
 
-/// What there is to name.
-#[derive(Clone, Copy, Debug)]
-pub struct Names<'a> {
-    /// Actions and integrations.
-    pub catalogue: &'a Catalogue,
-    /// The roles.
-    pub roles: &'a Roles,
-    /// Whether there is a mail server.
-    pub has_mail: bool,
-}
-
 /// Checks a definition: everything that is wrong or doubtful, errors first.
 pub fn check(definition: &Definition, names: &Names<'_>) -> Vec<Fault> {
     let flow = Flow::of(definition);
     let mut check = Check {
-        names,
         flow: &flow,
         faults: Vec::new(),
     };
     for (place, step) in definition.steps.iter().enumerate() {
-        check.what_it_names(place, step);
+        let one = std::iter::once((place, step));
+        check.faults.extend(naming(one, names));
         check.what_it_uses(place, step);
         check.how_it_goes_on(place, step);
     }
@@ -119,13 +100,41 @@ pub fn check(definition: &Definition, names: &Names<'_>) -> Vec<Fault> {
 }
 
 struct Check<'c> {
-    names: &'c Names<'c>,
     flow: &'c Flow<'c>,
     faults: Vec<Fault>,
 }
 
 /// What is wrong: its code, its weight and the field it stands in.
-struct What(&'static str, Weight, &'static str);
+pub(super) struct What(
+    pub(super) &'static str,
+    pub(super) Weight,
+    pub(super) &'static str,
+);
+
+impl What {
+    /// Makes the fault of a step, which has a place and an id.
+    pub(super) fn fault(
+        &self,
+        (place, id): (usize, &str),
+        message: String,
+        hint: Option<String>,
+    ) -> Fault {
+        let Self(code, severity, field) = *self;
+        let field = if field.is_empty() {
+            String::new()
+        } else {
+            format!("/{field}")
+        };
+        Fault {
+            code,
+            severity,
+            step: Some(id.to_owned()),
+            pointer: format!("/steps/{place}{field}"),
+            message,
+            hint: hint.or_else(|| remedy(CODES, code)),
+        }
+    }
+}
 
 impl Check<'_> {
     fn note(
@@ -135,143 +144,8 @@ impl Check<'_> {
         message: String,
         hint: impl Into<Option<String>>,
     ) {
-        let What(code, severity, field) = *what;
-        let field = if field.is_empty() {
-            String::new()
-        } else {
-            format!("/{field}")
-        };
-        self.faults.push(Fault {
-            code,
-            severity,
-            step: Some(self.flow.definition.steps[place].id.clone()),
-            pointer: format!("/steps/{place}{field}"),
-            message,
-            hint: hint.into().or_else(|| remedy(CODES, code)),
-        });
-    }
-
-    fn what_it_names(&mut self, place: usize, step: &Step) {
-        match &step.kind {
-            StepKind::ApiCall(call) => {
-                self.gate(place, &call.gate);
-                self.fills(
-                    place,
-                    "response_variable",
-                    call.response_variable.as_deref(),
-                );
-                if let Target::Action { name, params } = &call.target {
-                    self.action(place, name, params);
-                }
-            }
-            StepKind::CollectInput(input) => self.fills(place, "variable", Some(&input.variable)),
-            StepKind::InternalAction(action) => {
-                self.gate(place, &action.gate);
-                self.internal(place, action);
-            }
-            StepKind::SetVariable { name, .. } => self.fills(place, "name", Some(name)),
-            StepKind::Condition(_) | StepKind::Escalate { .. } | StepKind::Message { .. } => {}
-        }
-    }
-
-    fn gate(&mut self, place: usize, gate: &Gate) {
-        for role in &gate.approvers {
-            if !self.names.roles.0.contains_key(role) {
-                let hint = did_you_mean(role, self.names.roles.0.keys().map(String::as_str));
-                let what = What(NO_ROLE, Weight::Error, "approvers");
-                self.note(place, &what, format!("there is no role `{role}`"), hint);
-            }
-        }
-    }
-
-    fn fills(&mut self, place: usize, field: &'static str, name: Option<&str>) {
-        let own = INTERNAL.iter().filter_map(|internal| internal.fills);
-        if let Some(name) =
-            name.filter(|name| GIVEN.iter().copied().chain(own).any(|own| own == *name))
-        {
-            let message = format!("`{name}` is filled by Provost alone");
-            self.note(place, &What(RESERVED, Weight::Error, field), message, None);
-        }
-    }
-
-    fn action(&mut self, place: usize, name: &str, params: &serde_json::Map<String, Value>) {
-        let actions = &self.names.catalogue.actions;
-        let Some(action) = actions.get(name) else {
-            let hint = did_you_mean(name, actions.keys().map(String::as_str));
-            let what = What(NO_ACTION, Weight::Error, "action");
-            self.note(place, &what, format!("there is no action `{name}`"), hint);
-            return;
-        };
-        let schema = action.params.text();
-        let known: Vec<&str> = schema["properties"]
-            .as_object()
-            .map(|known| known.keys().map(String::as_str).collect())
-            .unwrap_or_default();
-        let required = schema["required"].as_array().into_iter().flatten();
-        let required: Vec<&str> = required.filter_map(Value::as_str).collect();
-        let is_open = schema["additionalProperties"] == Value::Bool(true) || known.is_empty();
-        self.params(place, params, (&known, &required), is_open);
-    }
-
-    fn internal(&mut self, place: usize, action: &InternalAction) {
-        let Some(internal) = internal(&action.action) else {
-            let names = INTERNAL.iter().map(|internal| internal.name);
-            let hint = one_of(&action.action, names);
-            let message = format!("there is no internal action `{}`", action.action);
-            self.note(
-                place,
-                &What(NO_ACTION, Weight::Error, "action"),
-                message,
-                hint,
-            );
-            return;
-        };
-        self.values(place, action);
-        let known: Vec<&str> = internal.params.iter().map(|(name, _)| *name).collect();
-        let required = internal
-            .params
-            .iter()
-            .filter(|(_, is_required)| *is_required);
-        let required: Vec<&str> = required.map(|(name, _)| *name).collect();
-        self.params(place, &action.params, (&known, &required), false);
-    }
-
-    /// Looks at what an internal action needs beyond its parameters' names.
-    fn values(&mut self, place: usize, action: &InternalAction) {
-        if action.action == "send_email" && !self.names.has_mail {
-            let message = "there is no `[notices.mail]` to send it by".to_owned();
-            let what = What(NO_MAIL, Weight::Error, "action");
-            self.note(place, &what, message, None);
-        }
-        let stated = action.params.get("priority").and_then(Value::as_str);
-        if let Some(stated) = stated.filter(|stated| !stated.contains("{{"))
-            && Priority::parse(stated).is_none()
-        {
-            let names = Priority::ALL.map(Priority::as_str);
-            let what = What(BAD_VALUE, Weight::Error, "params");
-            let message = format!("`{stated}` is no priority");
-            self.note(place, &what, message, one_of(&stated.to_lowercase(), names));
-        }
-    }
-
-    fn params(
-        &mut self,
-        place: usize,
-        given: &serde_json::Map<String, Value>,
-        (known, required): (&[&str], &[&str]),
-        is_open: bool,
-    ) {
-        let what = What(BAD_PARAM, Weight::Error, "params");
-        for name in given
-            .keys()
-            .filter(|name| !is_open && !known.contains(&name.as_str()))
-        {
-            let hint = did_you_mean(name, known.iter().copied());
-            self.note(place, &what, format!("the action takes no `{name}`"), hint);
-        }
-        for name in required.iter().filter(|name| !given.contains_key(**name)) {
-            self.note(place, &what, format!("the action wants `{name}`"), None);
-        }
+        let at = (place, self.flow.definition.steps[place].id.as_str());
+        self.faults.push(what.fault(at, message, hint.into()));
     }
 
     fn what_it_uses(&mut self, place: usize, step: &Step) {
@@ -439,6 +313,7 @@ fn acts_alone(step: &Step) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{access::Roles, catalogue::Catalogue};
 
     fn found(text: &str) -> String {
         let definition = Definition::parse(text).expect("a definition of the right form");

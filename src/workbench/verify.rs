@@ -6,8 +6,11 @@ use super::{
     simulate::{Ground, Simulated},
 };
 use crate::{
-    domain::procedure::{Definition, Fault, Weight},
-    procedures::check::{self, Names},
+    domain::procedure::{Definition, Fault, Weight, read::Malformed},
+    procedures::{
+        check,
+        naming::{Names, naming},
+    },
 };
 
 /// What was found out about a definition.
@@ -34,20 +37,25 @@ impl Verified {
 
 /// Checks whether the steps fit together and what they name exists: everything wrong or doubtful, errors first.
 pub fn check(ground: &Ground<'_>, definition: &Definition) -> Vec<Fault> {
+    check::check(definition, &names(ground))
+}
+
+fn names<'g>(ground: &Ground<'g>) -> Names<'g> {
     let settings = ground.settings;
-    let names = Names {
+    Names {
         catalogue: &settings.catalogue,
         roles: &settings.directory.roles,
         has_mail: settings.notices.mail.is_some(),
-    };
-    check::check(definition, &names)
+    }
 }
 
-/// Looks at a definition as it was read.
-pub fn verify(ground: &Ground<'_>, read: Result<Definition, Vec<Fault>>) -> Verified {
+/// Looks at a definition as it was read; where its form is wrong, also at what its other steps name.
+pub fn verify(ground: &Ground<'_>, read: Result<Definition, Malformed>) -> Verified {
     let definition = match read {
         Ok(definition) => definition,
-        Err(faults) => {
+        Err(Malformed { mut faults, steps }) => {
+            let steps = steps.iter().map(|(place, step)| (*place, step));
+            faults.extend(naming(steps, &names(ground)));
             return Verified {
                 definition: None,
                 faults,
@@ -104,6 +112,17 @@ mod tests {
             assert_eq!(faults, [""; 0], "{file}");
             assert!(!verified.simulated.is_empty(), "{file}");
         }
+    }
+
+    #[test]
+    fn a_step_that_cannot_be_read_hides_nothing_that_the_others_name() {
+        let text = "display_name: x\ntrigger_description: y\nsteps:\n  - { id: a, type: mesage, content: b }\n  - { id: m, type: internal_action, action: send_emial, params: {} }\n";
+        let faults = verified(text).faults;
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(faults.join("\n"), @"
+        /steps/0/type: there is no step of type `mesage` [PV-PROC-005]; did you mean `message`?
+        /steps/1/action: there is no internal action `send_emial` [PV-PROC-016]; did you mean `send_email`?
+        ");
     }
 
     #[test]

@@ -272,7 +272,8 @@ fn simulations() -> Result<f64, Failure> {
         );
     }
     let definition = Definition::parse(&text);
-    let definition = definition.map_err(|faults| Failure::new(faults[0].to_string()))?;
+    let definition =
+        definition.map_err(|malformed| Failure::new(malformed.faults[0].to_string()))?;
     let script = Script {
         inputs: vec!["a".to_owned()],
         ..Script::default()

@@ -97,7 +97,7 @@ pub(super) fn show_faults(place: &str, faults: &[Fault]) -> Result<(), Failure> 
 /// *Errors*: exit code 78.
 pub(super) fn read(file: &Path, output: Output) -> Result<Definition, Failure> {
     let read = Definition::parse(&text_of(file)?);
-    read.map_err(|faults| refuse(&file.display().to_string(), output, &faults))
+    read.map_err(|malformed| refuse(&file.display().to_string(), output, &malformed.faults))
 }
 
 /// Shows what is wrong with a definition; exit code 78.

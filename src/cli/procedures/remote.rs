@@ -89,7 +89,8 @@ pub(super) async fn show(
         return output::json(&version);
     }
     let definition = Definition::read(version["definition"].clone());
-    let definition = definition.map_err(|faults| files::refuse(slug, output, &faults))?;
+    let definition =
+        definition.map_err(|malformed| files::refuse(slug, output, &malformed.faults))?;
     draw(&definition, format)?;
     if !matches!(format, Format::Terminal) {
         return Ok(());

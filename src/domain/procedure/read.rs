@@ -26,20 +26,29 @@ const MAX_NAME_CHARS: usize = 80;
 /// The most steps of a procedure.
 const MOST_STEPS: usize = 200;
 
+/// What was to be a definition and has not the form of one.
+#[derive(Clone, Debug)]
+pub struct Malformed {
+    /// Everything wrong with its form.
+    pub faults: Vec<Fault>,
+    /// The steps that could be read all the same, with their places.
+    pub steps: Vec<(usize, Step)>,
+}
+
 impl Definition {
     /// Reads a definition from its text: JSON, or YAML.
     ///
     /// *Errors*: everything wrong with its form.
-    pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
-        Self::read(value_of(text).map_err(|message| vec![unreadable(message)])?)
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        Self::read(value_of(text).map_err(unreadable)?)
     }
 
     /// Reads a definition.
     ///
     /// *Errors*: everything wrong with its form.
-    pub fn read(text: Value) -> Result<Self, Vec<Fault>> {
+    pub fn read(text: Value) -> Result<Self, Malformed> {
         let Value::Object(members) = &text else {
-            return Err(vec![unreadable("a procedure is an object".to_owned())]);
+            return Err(unreadable("a procedure is an object".to_owned()));
         };
         let mut faults = Vec::new();
         let written = members.get("steps").and_then(Value::as_array);
@@ -65,23 +74,21 @@ impl Definition {
         let (description, stated) = (fields.text("description"), fields.text("slug"));
         let slug = slug(&mut fields, stated, display_name);
         let scenarios = fields.objects("scenarios");
-        let steps: Vec<Option<Step>> = (0..written.len())
-            .map(|place| step(written, place, &ids, &mut faults))
+        let steps: Vec<(usize, Step)> = (0..written.len())
+            .filter_map(|place| Some((place, step(written, place, &ids, &mut faults)?)))
             .collect();
-        let steps: Option<Vec<Step>> = steps.into_iter().collect();
-        match (display_name, slug, trigger, steps) {
-            (Some(display_name), Some(slug), Some(trigger), Some(steps)) if faults.is_empty() => {
-                Ok(Self {
-                    display_name: display_name.to_owned(),
-                    slug,
-                    trigger_description: trigger.to_owned(),
-                    description: description.map(str::to_owned),
-                    steps,
-                    scenarios,
-                    text,
-                })
-            }
-            _ => Err(faults),
+        let is_right = faults.is_empty() && steps.len() == written.len();
+        match (display_name, slug, trigger) {
+            (Some(display_name), Some(slug), Some(trigger)) if is_right => Ok(Self {
+                display_name: display_name.to_owned(),
+                slug,
+                trigger_description: trigger.to_owned(),
+                description: description.map(str::to_owned),
+                steps: steps.into_iter().map(|(_, step)| step).collect(),
+                scenarios,
+                text,
+            }),
+            _ => Err(Malformed { faults, steps }),
         }
     }
 }
@@ -101,14 +108,18 @@ pub fn value_of(text: &str) -> Result<Value, String> {
     read.map_err(|error| error.to_string().replace(advice, ""))
 }
 
-fn unreadable(message: String) -> Fault {
-    Fault {
+fn unreadable(message: String) -> Malformed {
+    let fault = Fault {
         code: UNREADABLE,
         severity: Weight::Error,
         step: None,
         pointer: String::new(),
         message,
         hint: Some("a procedure is written as JSON or YAML".to_owned()),
+    };
+    Malformed {
+        faults: vec![fault],
+        steps: Vec::new(),
     }
 }
 
@@ -292,7 +303,7 @@ mod tests {
     };
 
     fn faults_of(text: &str) -> String {
-        let faults = Definition::parse(text).expect_err("it has faults");
+        let faults = Definition::parse(text).expect_err("it has faults").faults;
         let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
         lines.join("\n")
     }
@@ -446,7 +457,7 @@ steps:
                 for field in form.fields.iter().filter(|field| field.is_required) {
                     let mut less = step.clone();
                     less.remove(field.name);
-                    let faults = whole(&less).expect_err(field.name);
+                    let faults = whole(&less).expect_err(field.name).faults;
                     let place = format!("/steps/0/{}", field.name);
                     assert_eq!((faults[0].code, &faults[0].pointer), (MISSING, &place));
                 }

@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Definition, Fault, lexical::Triggers};
+use super::{Definition, lexical::Triggers, read::Malformed};
 use crate::domain::{nearest::did_you_mean, time::Timestamp};
 
 /// The number of a draft.
@@ -86,7 +86,7 @@ impl Published {
     /// Reads what a version says.
     ///
     /// *Errors*: everything that is wrong with it; what was published was read before.
-    pub fn read(version: Version) -> Result<Self, Vec<Fault>> {
+    pub fn read(version: Version) -> Result<Self, Malformed> {
         let definition = Definition::read(version.definition.clone())?;
         Ok(Self {
             version,

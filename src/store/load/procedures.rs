@@ -186,8 +186,8 @@ fn published(version: Version) -> Option<Arc<Published>> {
     let (slug, number) = (version.slug.clone(), version.version);
     match Published::read(version) {
         Ok(published) => Some(Arc::new(published)),
-        Err(faults) => {
-            tracing::warn!(slug, version = number, fault = %faults[0], "a kept definition cannot be read");
+        Err(malformed) => {
+            tracing::warn!(slug, version = number, fault = %malformed.faults[0], "a kept definition cannot be read");
             None
         }
     }
