@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::{
-    action::{Level, Output, Phase, Retry, Say},
     integration::{AmqpOperation, Auth, HttpOperation, MailOperation, SqlOperation},
     schema::Schema,
     template::Template,
@@ -19,30 +18,10 @@ fn template(text: &str) -> Template {
 
 /// An action that the operation `do` performs.
 pub(super) fn action(performer: Performer) -> Action {
+    let params = Schema::new(json!({"type": "object"})).expect("a JSON Schema");
     Action {
-        name: "act".to_owned(),
-        description: String::new(),
-        trigger: String::new(),
-        examples: Vec::new(),
-        phase: Phase::Any,
-        performer,
-        params: Schema::new(json!({"type": "object"})).expect("a JSON Schema"),
-        amount: None,
-        allow: Vec::new(),
-        is_irreversible: false,
-        confirmation: None,
-        approval: Level::Auto,
-        approvers: Vec::new(),
-        required: 1,
         timeout: Span::from_secs(5),
-        retry: Retry::default(),
-        rate_per_minute: None,
-        cache: None,
-        batch: None,
-        output: Output::default(),
-        say: Say::default(),
-        reversal: None,
-        probe: None,
+        ..Action::own("act", "", performer, params)
     }
 }
 

@@ -88,8 +88,7 @@ pub fn check(definition: &Definition, names: &Names<'_>) -> Vec<Fault> {
         faults: Vec::new(),
     };
     for (place, step) in definition.steps.iter().enumerate() {
-        let one = std::iter::once((place, step));
-        check.faults.extend(naming(one, names));
+        check.faults.extend(naming(place, step, names));
         check.what_it_uses(place, step);
         check.how_it_goes_on(place, step);
     }

@@ -28,26 +28,23 @@ pub struct Names<'a> {
     pub has_mail: bool,
 }
 
-/// Notes what the steps name and what is not there; each step comes with its place.
-pub fn naming<'s>(steps: impl Iterator<Item = (usize, &'s Step)>, names: &Names<'_>) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    for (place, step) in steps {
-        let mut naming = Naming {
-            names,
-            place,
-            id: &step.id,
-            faults: &mut faults,
-        };
-        naming.look(step);
-    }
-    faults
+/// Notes what the step at a place names and what is not there.
+pub fn naming(place: usize, step: &Step, names: &Names<'_>) -> Vec<Fault> {
+    let mut naming = Naming {
+        names,
+        place,
+        id: &step.id,
+        faults: Vec::new(),
+    };
+    naming.look(step);
+    naming.faults
 }
 
 struct Naming<'c> {
     names: &'c Names<'c>,
     place: usize,
     id: &'c str,
-    faults: &'c mut Vec<Fault>,
+    faults: Vec<Fault>,
 }
 
 impl Naming<'_> {

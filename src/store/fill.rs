@@ -48,6 +48,22 @@ pub struct Copies {
 const POSTGRES_SERIES: &str = "SELECT p FROM generate_series($1::bigint, $2::bigint) AS p";
 const SQLITE_SERIES: &str = "WITH RECURSIVE series(p) AS (SELECT ? UNION ALL SELECT p + 1 FROM series WHERE p < ?) SELECT p FROM series";
 
+/// Gives the ids of the copies and of their conversations, as SQL.
+fn ids(label: &str) -> (String, String) {
+    let id = format!("'fill-{label}-' || s.p");
+    let of = format!("'fill-{label}-c-' || s.p");
+    (id, of)
+}
+
+/// Gives the statement that copies a conversation, each copy with the copy's id of what it owns.
+fn conversations(series: &str, (from, to): (&str, &str), (own, copy): (&str, &str)) -> String {
+    format!(
+        "INSERT INTO subjects (id, version, decided_at, state, channel, customer_id, status, started_at, created) \
+        SELECT {to}, version, decided_at, replace(state, '{own}', {copy}), channel, customer_id, status, \
+        started_at, created FROM subjects, ({series}) AS s WHERE id = '{from}'"
+    )
+}
+
 impl Copies {
     /// Gives the statements that copy the rows of the numbers in `series`. The ids are the bench's own
     /// or derived, and hold nothing that ends a text.
@@ -61,14 +77,9 @@ impl Copies {
         let (was, is) = (self.was_due_at, self.due_at);
         let wake = |at: Timestamp| at.plus(Span::from_millis(1));
         let (was_wake, is_wake) = (wake(was), wake(is));
-        let id = format!("'fill-{label}-' || s.p");
-        let of = format!("'fill-{label}-c-' || s.p");
+        let (id, of) = ids(label);
         [
-            format!(
-                "INSERT INTO subjects (id, version, decided_at, state, channel, customer_id, status, started_at, created) \
-                SELECT {of}, version, decided_at, replace(state, '{ticket_id}', {id}), channel, customer_id, status, \
-                started_at, created FROM subjects, ({series}) AS s WHERE id = '{conversation_id}'"
-            ),
+            conversations(series, (conversation_id, &of), (ticket_id, &id)),
             format!(
                 "INSERT INTO tickets (ticket_id, number, conversation_id, subject, status, priority, category, tags, link, \
                 created_at, updated_at) SELECT {id}, (SELECT min(number) FROM tickets) - s.p, {of}, subject, status, \
@@ -109,14 +120,9 @@ impl RunCopies {
             conversation_id,
             ..
         } = self;
-        let id = format!("'fill-{label}-' || s.p");
-        let of = format!("'fill-{label}-c-' || s.p");
+        let (id, of) = ids(label);
         [
-            format!(
-                "INSERT INTO subjects (id, version, decided_at, state, channel, customer_id, status, started_at, created) \
-                SELECT {of}, version, decided_at, replace(state, '{run_id}', {id}), channel, customer_id, status, \
-                started_at, created FROM subjects, ({series}) AS s WHERE id = '{conversation_id}'"
-            ),
+            conversations(series, (conversation_id, &of), (run_id, &id)),
             format!(
                 "INSERT INTO runs (run_id, subject, procedure, version, state, due_at, over_at, body) \
                 SELECT {id}, {of}, procedure, version, state, due_at, over_at, \

@@ -54,8 +54,9 @@ pub fn verify(ground: &Ground<'_>, read: Result<Definition, Malformed>) -> Verif
     let definition = match read {
         Ok(definition) => definition,
         Err(Malformed { mut faults, steps }) => {
-            let steps = steps.iter().map(|(place, step)| (*place, step));
-            faults.extend(naming(steps, &names(ground)));
+            for (place, step) in &steps {
+                faults.extend(naming(*place, step, &names(ground)));
+            }
             return Verified {
                 definition: None,
                 faults,
