@@ -29,6 +29,7 @@ pub mod history;
 pub mod ids;
 pub mod integration;
 pub mod lead;
+pub mod members;
 pub mod nearest;
 pub mod network;
 pub mod notice;

@@ -39,6 +39,7 @@ use crate::{
         execution::{Ended, Execution},
         ids::SubjectId,
         integration::Integration,
+        members,
         time::{Span, Timestamp},
     },
     outbound::{self, Call, Outbound, SendFault},
@@ -442,7 +443,7 @@ impl Inner {
             at,
         };
         let id = format!("{request_id}:{attempt}:{how}");
-        self.input(execution, ("execution.ended", id), &data, verb)
+        self.input(execution, ("execution.ended", id), data, verb)
     }
 
     /// Makes an input of the house about an execution.
@@ -450,12 +451,12 @@ impl Inner {
         &self,
         execution: &Execution,
         (kind, id): (&str, String),
-        data: &Value,
+        data: Value,
         verb: impl Decide + 'static,
     ) -> Input {
         let subject = SubjectId::from(execution.subject.as_str());
         let event = Event {
-            data: data.as_object().cloned().unwrap_or_default(),
+            data: members::of(data),
             ..Event::of_house(&self.ground.source, kind, id, subject)
         };
         Input::of_house(event, Arc::new(verb))

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{app::App, intake::SubmitError};
 use crate::{
     decide::{CustomerErased, Entry, Input},
-    domain::{event::Event, ids::SubjectId},
+    domain::{event::Event, ids::SubjectId, members},
     store::{Page, ParkedRow, StoreError},
 };
 
@@ -88,7 +88,7 @@ impl App {
             }
         }
         erased.parked = self.erase_parked(customer, &subjects).await?;
-        let counts = json!(erased).as_object().cloned().unwrap_or_default();
+        let counts = members::of(json!(erased));
         let whole = self.told(customer, WHOLE, counts, by);
         self.intake.decide(vec![whole]).await?;
         let id = customer.to_owned();

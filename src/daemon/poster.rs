@@ -32,6 +32,7 @@ use crate::{
     domain::{
         delivery::{ChannelState, Delivery, PostEnd, Posting},
         event::Event,
+        members,
         record::WrittenDelivery,
         time::Span,
     },
@@ -289,7 +290,7 @@ impl Inner {
         let verb = PostDue {
             channel: channel.to_owned(),
         };
-        let input = self.input(channel, ("post.due", turn.clone()), &json!({}), verb);
+        let input = self.input(channel, ("post.due", turn.clone()), json!({}), verb);
         self.intake()?.decide(vec![Arc::new(input)]).await?;
         let name = channel.to_owned();
         let begun = self
@@ -335,7 +336,7 @@ impl Inner {
             attempt,
             end,
         };
-        let input = Arc::new(self.input(channel, ("post.ended", id), &data, verb));
+        let input = Arc::new(self.input(channel, ("post.ended", id), data, verb));
         loop {
             let Ok(intake) = self.intake() else { return };
             match intake.decide(vec![Arc::clone(&input)]).await {
@@ -353,12 +354,12 @@ impl Inner {
         &self,
         channel: &str,
         (kind, id): (&str, String),
-        data: &Value,
+        data: Value,
         verb: impl Decide + 'static,
     ) -> Input {
         let subject = channel_subject(channel);
         let event = Event {
-            data: data.as_object().cloned().unwrap_or_default(),
+            data: members::of(data),
             ..Event::of_house(&self.ground.source, kind, id, subject)
         };
         Input::of_house(event, Arc::new(verb))

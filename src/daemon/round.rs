@@ -16,6 +16,7 @@ use crate::{
     domain::{
         event::{Event, Reason},
         ids::SubjectId,
+        members,
         outcome::{Change, Outcome, Parked},
         time::Timestamp,
         verdict::RuleFailure,
@@ -313,7 +314,7 @@ pub(super) fn parking_input(
     let data = serde_json::json!({"parked_id": parked.parked_id, "reason": parked.reason, "entry": parked.entry});
     let id = parked.parked_id.clone();
     let event = Event {
-        data: data.as_object().cloned().unwrap_or_default(),
+        data: members::of(data),
         ..Event::of_house(source, "event.parked", id, subject)
     };
     Input::made(event, Arc::new(PutAside(parked)), entry)

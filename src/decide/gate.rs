@@ -19,6 +19,7 @@ use crate::domain::{
     event::{Event, Trace},
     facts::{Facts, StateFacts},
     gate::{ApprovalAsk, Gate, LimitAsk, OnExpiry, Otherwise},
+    members,
     nearest::did_you_mean,
     request::{Check, Request, Reserved, StepDoes},
     time::{Span, Timestamp},
@@ -193,7 +194,7 @@ impl Case<'_> {
             kind: "action.requested".to_owned(),
             subject: event.subject.clone(),
             time: event.time,
-            data: data.as_object().cloned().unwrap_or_default(),
+            data: members::of(data),
             trace: Trace::default(),
         };
         let state = StateFacts {

@@ -12,6 +12,7 @@ use super::{Case, Decide, InboundType, Stop, payload, runs};
 use crate::{
     connectors,
     domain::{
+        members,
         procedure::{ApiCall, Gate, InternalAction, Step, StepKind, Target},
         request::{StepDoes, StepOf},
         run::{Run, RunState},
@@ -119,7 +120,7 @@ fn api_call<'s>(call: &'s ApiCall, values: &Map<String, Value>) -> Result<Asked<
             let params = filled(&Value::Object(params.clone()), values);
             Ok(Asked {
                 action: name.clone(),
-                params: params.as_object().cloned().unwrap_or_default(),
+                params: members::of(params),
                 does: StepDoes::Catalogue,
                 gate,
             })
@@ -132,7 +133,7 @@ fn api_call<'s>(call: &'s ApiCall, values: &Map<String, Value>) -> Result<Asked<
             }
             Ok(Asked {
                 action: API_CALL.to_owned(),
-                params: params.as_object().cloned().unwrap_or_default(),
+                params: members::of(params),
                 does: StepDoes::Address,
                 gate,
             })

@@ -17,6 +17,7 @@ use crate::{
         effect::Escalate,
         escalation::Trigger,
         event::Reason,
+        members,
         outcome::Change,
         procedure::version::Published,
         request::{Request, RequestState, StepOf},
@@ -282,7 +283,7 @@ impl Case<'_> {
                         "run_id": run.run_id, "wait": run.wait, "actor": run.actor,
                         "procedure": run.procedure, "version": run.version,
                     });
-                    self.ask_house(STEP, data.as_object().cloned().unwrap_or_default());
+                    self.ask_house(STEP, members::of(data));
                 }
                 Move::HandOver { reason, said } => self.hand_run_over(&run, &reason, said),
                 Move::End => self.tell_end(&run),
@@ -344,10 +345,7 @@ impl Case<'_> {
             "trigger": Trigger::Procedure, "actor": Actor::system("provost"), "wish": wish,
             "reason": wish.reason,
         });
-        self.ask_house(
-            "escalation.requested",
-            data.as_object().cloned().unwrap_or_default(),
-        );
+        self.ask_house("escalation.requested", members::of(data));
         self.publish(
             "conversation.transfer",
             json!({

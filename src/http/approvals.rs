@@ -13,7 +13,10 @@ use super::{
     submit::{self, Command, command},
 };
 use crate::{
-    domain::approval::{Approval, ApprovalState},
+    domain::{
+        approval::{Approval, ApprovalState},
+        members,
+    },
     store::ApprovalFilter,
 };
 
@@ -108,7 +111,7 @@ pub(super) async fn decide(
     let asked = Command {
         kind: "approval.decided",
         subject: Some(approval.subject),
-        data: data.as_object().cloned().unwrap_or_default(),
+        data: members::of(data),
         key: submit::idempotency_key(&headers)?,
     };
     command(&api, &owner, asked).await?;

@@ -31,6 +31,7 @@ use crate::{
         bounds::Bounds,
         event::{Event, Reason, Rejection},
         ids::{EventKey, SubjectId, leading_16},
+        members,
         outcome::Parked,
     },
     policy::ForeignMessage,
@@ -159,7 +160,7 @@ async fn park(
     let data = json!({ "parked_id": parked_id, "reason": rejection.reason, "entry": *entry.name });
     let (id, subject) = (parked_id.clone(), SubjectId::from(parked_id.as_str()));
     let event = Event {
-        data: data.as_object().cloned().unwrap_or_default(),
+        data: members::of(data),
         ..Event::of_house(&api.app.config.source, "event.parked", id, subject)
     };
     let input = Input::made(event, Arc::new(PutAside(parked)), entry);

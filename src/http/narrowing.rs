@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::problem::{Kind, Problem};
 use crate::{
-    domain::{audit::scaled_amount, time::Timestamp},
+    domain::{audit::scaled_amount, members, time::Timestamp},
     store::AuditFilter,
 };
 
@@ -59,7 +59,7 @@ impl Narrowing {
             "outcome": self.outcome, "rule": self.rule, "from": self.from, "to": self.to,
             "amount_min": self.amount_min, "amount_max": self.amount_max,
         });
-        let mut given = given.as_object().cloned().unwrap_or_default();
+        let mut given = members::of(given);
         given.retain(|_, value| !value.is_null());
         given
     }

@@ -27,6 +27,7 @@ use crate::{
     domain::{
         access::Verb,
         ids::SubjectId,
+        members,
         request::{Request, RequestState},
     },
     store::RequestFilter,
@@ -141,7 +142,7 @@ pub(super) async fn create(
     let asked = Command {
         kind: "action.requested",
         subject: Some(wanted.conversation_id.unwrap_or_else(|| request_id.clone())),
-        data: data.as_object().cloned().unwrap_or_default(),
+        data: members::of(data),
         key: None,
     };
     let done = command(&api, &owner, asked).await?;
@@ -222,7 +223,7 @@ pub(super) async fn reverse(
     let asked = Command {
         kind: "action.reversal_requested",
         subject: Some(request.subject),
-        data: data.as_object().cloned().unwrap_or_default(),
+        data: members::of(data),
         key: submit::idempotency_key(&headers)?,
     };
     command(&api, &owner, asked).await?;
@@ -246,7 +247,7 @@ pub(super) async fn cancel(
     let asked = Command {
         kind: "action.cancelled",
         subject: Some(request.subject),
-        data: data.as_object().cloned().unwrap_or_default(),
+        data: members::of(data),
         key: submit::idempotency_key(&headers)?,
     };
     command(&api, &owner, asked).await?;

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     daemon::{MigrationFault, MigrationWish},
     domain::{
+        members,
         procedure::version::DRAFT,
         run::{Run, RunState},
     },
@@ -107,7 +108,7 @@ pub(super) async fn start(
     let wish = Command {
         kind: "procedure.requested",
         subject: Some(wanted.conversation_id),
-        data: data.as_object().cloned().unwrap_or_default(),
+        data: members::of(data),
         key: idempotency_key(&headers)?,
     };
     let done = command(&api, &owner, wish).await?;

@@ -21,6 +21,7 @@ use crate::{
         facts::{Facts, StateFacts},
         history::Past,
         ids::SubjectId,
+        members,
         outcome::{Change, Outcome},
         sla::{Owner, TransitionKind},
         ticket::Ticket,
@@ -399,7 +400,7 @@ fn show_channel(
     outputs.push(Output {
         at,
         kind: "notice.posted".to_owned(),
-        data: data.as_object().cloned().unwrap_or_default(),
+        data: members::of(data),
         rules: rules.to_vec(),
     });
 }

@@ -245,7 +245,7 @@ impl Inner {
             prepared,
             at,
         };
-        self.input(execution, ("execution.joined", id), &data, verb)
+        self.input(execution, ("execution.joined", id), data, verb)
     }
 }
 
